@@ -1,0 +1,57 @@
+/** Holds the floor plan: which package may import which, and which single file may import a library. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** Imports point down only: what each package may import of the others. */
+const below: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  client: ['core'],
+  server: ['core'],
+  testing: ['core', 'client', 'server'],
+}
+
+/** Libraries with a door of their own: the only files that may import them. */
+const doors: Readonly<Record<string, readonly string[]>> = {
+  '@msgpack/msgpack': ['packages/core/src/wire/codec.ts'],
+  ws: ['packages/server/src/ws.ts', 'packages/client/src/websocket.node.ts'],
+}
+
+/** Packages that run in browsers, and their only files that may know Node. */
+const portable = ['core', 'client']
+const forNode = ['packages/client/src/websocket.node.ts']
+
+/** What a source file does against the floor plan, one sentence each. `file` is relative to the repository. */
+export function violations(file: string, source: string): string[] {
+  const [, name = ''] = file.split('/')
+  const allowed = below[name]
+  if (allowed === undefined) return [`${file}: no floor is given for packages/${name}; add it to scripts/floors.ts`]
+
+  return ts.preProcessFile(source).importedFiles.flatMap(({ fileName: to }) => {
+    const [, sibling] = /^@tautline\/([^/]+)/.exec(to) ?? []
+    const wrong = (what: string) => [`${file}: ${what} ('${to}')`]
+
+    if (to.startsWith('.') && !resolve('/', dirname(file), to).startsWith(`/packages/${name}/src/`))
+      return wrong('a relative import leaves the package')
+    if (sibling !== undefined && !allowed.includes(sibling)) return wrong(`${name} may not import ${sibling}`)
+    if (doors[to] !== undefined && !doors[to].includes(file)) return wrong(`only ${doors[to].join(', ')} may import`)
+    if (isBuiltin(to) && portable.includes(name) && !forNode.includes(file)) return wrong(`${name} may not need Node`)
+    return []
+  })
+}
+
+function sources(): string[] {
+  return readdirSync(join(root, 'packages'), { recursive: true, encoding: 'utf8' })
+    .filter(path => /^[^/]+\/src\/.*\.ts$/.test(path))
+    .map(path => `packages/${path}`)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const found = sources().flatMap(file => violations(file, readFileSync(join(root, file), 'utf8')))
+  for (const violation of found) process.stderr.write(`${violation}\n`)
+  process.exitCode = found.length === 0 ? 0 : 1
+}
