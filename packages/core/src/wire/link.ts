@@ -1,0 +1,317 @@
+import { TautlineError } from '../errors.ts'
+import { Batch } from './batch.ts'
+import type { Clock } from './clock.ts'
+import { decodeMessage, encodeFrame } from './codec.ts'
+import type { Deadline, Deadlines } from './deadlines.ts'
+import { type Frame, FrameType, isCounted, ProtocolError, parseFrame } from './frames.ts'
+import { Replay, type Sender } from './replay.ts'
+import type { ScanLimits } from './scan.ts'
+import type { Socket } from './socket.ts'
+
+/** An ACK goes out after this many counted frames, this many bytes of them, or this many ms, whichever is first. */
+const ACK_FRAMES = 64
+const ACK_BYTES = 128 * 1024
+const ACK_MS = 1_000
+
+/** Bytes held while reading is paused and the transport cannot pause. */
+const HELD_BYTES = 256 * 1024
+
+/** What a link tells its owner. */
+export interface LinkEvents {
+  /** A frame came in, neither ACK, PING nor PONG; `size` is its bytes on the wire. */
+  frame(frame: Frame, size: number): void
+  /** The other side broke the protocol, or a limit; the owner closes the socket with the error's code. */
+  broken(error: ProtocolError): void
+  /** The socket closed by itself, or was closed by the other side; the link is detached. */
+  closed(code: number, reason: string): void
+  /** Bytes left, were acknowledged, or a socket came: whoever waits for room may look again. */
+  room(): void
+  /** Kept frames passed the limit while no socket was there: this session cannot be resumed any more. */
+  overflowed(): void
+}
+
+/** The numbers a link keeps to, all in bytes. */
+export interface LinkLimits {
+  /** Largest frame to send. */
+  readonly sendBytes: number
+  /** Largest message to take. */
+  readonly receiveBytes: number
+  /** Sent frames kept until they are acknowledged. */
+  readonly replayBytes: number
+  /** Unsent bytes above which stream items wait. */
+  readonly itemWaterBytes: number
+  /** What a message may hold. */
+  readonly scan: ScanLimits
+}
+
+/** How a link is made. */
+export interface LinkOptions {
+  /** Whose frames come in. */
+  readonly from: 'client' | 'server'
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+  readonly limits: LinkLimits
+  readonly events: LinkEvents
+}
+
+/**
+ * Frames over sockets that come and go (protocol.md, "Two clocks"). Counted frames are numbered, kept until the other
+ * side has acknowledged them, and sent again on the next socket, so that whoever uses a link never learns that a socket
+ * was lost. Both ends of a session use this class.
+ */
+export class Link {
+  readonly #options: LinkOptions
+  readonly #replay: Replay
+  readonly #batch = new Batch()
+  #socket: Socket | undefined
+  #flushing = false
+  #heardAt: number
+  #received = 0
+  #unacknowledged = 0
+  #unacknowledgedBytes = 0
+  #ackDeadline: Deadline | undefined
+  #paused = false
+  #held: Uint8Array[] = []
+  #heldBytes = 0
+  #bytesIn = 0
+  #bytesOut = 0
+
+  constructor(options: LinkOptions) {
+    this.#options = options
+    this.#replay = new Replay(options.limits.replayBytes)
+    this.#heardAt = options.clock.now()
+  }
+
+  /** Whether a socket is there. */
+  get attached(): boolean {
+    return this.#socket !== undefined
+  }
+
+  /** Counted frames received so far: what HELLO and WELCOME tell the other side. */
+  get received(): number {
+    return this.#received
+  }
+
+  /** Bytes of frames kept for replay. */
+  get keptBytes(): number {
+    return this.#replay.bytes
+  }
+
+  /** Bytes that have not left this process: the socket's and those of the open batch. */
+  get unsentBytes(): number {
+    return (this.#socket?.bufferedAmount ?? 0) + this.#batch.bytes
+  }
+
+  /** Bytes of all messages since the link was made. */
+  get traffic(): { readonly received: number; readonly sent: number } {
+    return { received: this.#bytesIn, sent: this.#bytesOut }
+  }
+
+  /** When the other side was last heard of, in ms of the link's clock. */
+  get heardAt(): number {
+    return this.#heardAt
+  }
+
+  /** Whether reading is paused. */
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  /** Whether a stream may send an item now; if not, `room` tells when to look again. */
+  get mayItem(): boolean {
+    const { replayBytes, itemWaterBytes } = this.#options.limits
+    return this.#replay.bytes * 2 <= replayBytes && this.unsentBytes <= itemWaterBytes
+  }
+
+  /**
+   * Whether the session can go on when the other side has received `peerReceived` counted frames.
+   *
+   * @throws {@link ProtocolError} when that is more than were sent.
+   */
+  resumable(peerReceived: number): boolean {
+    return this.#replay.reachesBackTo(peerReceived)
+  }
+
+  /**
+   * Gives the link its next socket and sends again what the other side has not received. Ask {@link Link.resumable}
+   * first. `introduction` (WELCOME) goes out before everything else.
+   */
+  attach(socket: Socket, peerReceived: number, introduction?: Frame): void {
+    this.#socket = socket
+    this.#heardAt = this.#options.clock.now()
+    this.#replay.forget(peerReceived)
+    if (introduction) {
+      this.send(introduction)
+      this.flush()
+    }
+    for (const bytes of this.#replay.frames()) this.#enqueue(bytes)
+    socket.listen({
+      message: bytes => this.#receive(socket, bytes),
+      drain: () => this.#options.events.room(),
+      close: (code, reason) => this.#closed(socket, code, reason),
+    })
+    if (this.#paused) socket.pause?.()
+    this.#options.events.room()
+  }
+
+  /** Takes the socket away and returns it: what still arrives on it is dropped, uncounted. */
+  detach(): Socket | undefined {
+    const socket = this.#socket
+    if (!socket) return undefined
+    this.flush()
+    this.#socket = undefined
+    this.#held = []
+    this.#heldBytes = 0
+    this.#unacknowledged = 0
+    this.#unacknowledgedBytes = 0
+    this.#forgetAck()
+    return socket
+  }
+
+  /** The session is over: no socket, nothing kept, no timer. Returns the socket that was there. */
+  close(): Socket | undefined {
+    const socket = this.detach()
+    this.#replay.clear()
+    return socket
+  }
+
+  /**
+   * Sends a frame at the end of the tick, in one message with the others; a counted one again after every drop until it
+   * is acknowledged. An uncounted one is dropped while no socket is there. Returns the frame's bytes on the wire.
+   *
+   * @throws {@link TautlineError} `RESOURCE_EXHAUSTED` when the frame is larger than the other side takes, and what the
+   * codec throws for a value that it cannot encode: both before the frame is counted.
+   */
+  send(frame: Frame, sender?: Sender): number {
+    const bytes = encodeFrame(frame)
+    const size = bytes.length
+    const { sendBytes } = this.#options.limits
+    if (size > sendBytes) {
+      throw new TautlineError('RESOURCE_EXHAUSTED', `a message of ${size} bytes is over the limit of ${sendBytes}`)
+    }
+    if (isCounted(frame[0]) && !this.#replay.keep(size, sender ? { frame, sender } : bytes) && !this.#socket) {
+      this.#options.events.overflowed()
+    }
+    this.#enqueue(bytes)
+    return size
+  }
+
+  /** Sends a frame that was encoded before and is not counted; dropped while no socket is there. */
+  sendEncoded(frame: Uint8Array): void {
+    this.#enqueue(frame)
+  }
+
+  /** Sends what was gathered in this tick now. */
+  flush(): void {
+    const socket = this.#socket
+    if (!socket) return
+    this.#batch.sendAll(message => {
+      this.#bytesOut += message.length
+      socket.send(message)
+    })
+  }
+
+  /** Stops reading: the transport is asked to, and what arrives all the same is held. */
+  pause(): void {
+    if (this.#paused) return
+    this.#paused = true
+    this.#socket?.pause?.()
+  }
+
+  /** Reads again, beginning with what was held. */
+  resume(): void {
+    if (!this.#paused) return
+    this.#paused = false
+    this.grace()
+    const socket = this.#socket
+    while (socket && socket === this.#socket && !this.#paused) {
+      const held = this.#held.shift()
+      if (!held) return socket.resume?.()
+      this.#heldBytes -= held.length
+      this.#read(socket, held)
+    }
+  }
+
+  /** Counts the other side as heard now: for a heartbeat that was itself asleep, or had stopped reading. */
+  grace(): void {
+    this.#heardAt = this.#options.clock.now()
+  }
+
+  #enqueue(bytes: Uint8Array): void {
+    if (!this.#socket) return
+    this.#batch.add(bytes)
+    if (this.#flushing) return
+    this.#flushing = true
+    this.#options.clock.defer(this.#flushDeferred)
+  }
+
+  readonly #flushDeferred = (): void => {
+    this.#flushing = false
+    this.flush()
+    this.#options.events.room()
+  }
+
+  #receive(socket: Socket, bytes: Uint8Array): void {
+    if (socket !== this.#socket) return
+    this.grace()
+    this.#bytesIn += bytes.length
+    if (this.#paused) this.#hold(socket, bytes)
+    else this.#read(socket, bytes)
+  }
+
+  #hold(socket: Socket, bytes: Uint8Array): void {
+    this.#heldBytes += bytes.length
+    if (!socket.pause && this.#heldBytes > HELD_BYTES) {
+      this.#options.events.broken(new ProtocolError('messages while paused', 4029))
+    } else this.#held.push(bytes.slice())
+  }
+
+  #read(socket: Socket, bytes: Uint8Array): void {
+    const { receiveBytes, scan } = this.#options.limits
+    try {
+      if (bytes.length > receiveBytes) throw new ProtocolError('message too big', 1009)
+      decodeMessage(bytes, scan, (value, size) => this.#take(socket, value, size))
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      if (socket === this.#socket) this.#options.events.broken(error)
+    }
+  }
+
+  #take(socket: Socket, value: readonly unknown[], size: number): void {
+    if (socket !== this.#socket) return
+    if (isCounted(value[0] as number)) this.#count(size)
+    const frame = parseFrame(value, this.#options.from)
+    if (!frame) return
+    if (frame[0] === FrameType.ACK) {
+      this.#replay.forget(frame[1])
+      this.#options.events.room()
+    } else if (frame[0] === FrameType.PING) this.send([FrameType.PONG])
+    else if (frame[0] !== FrameType.PONG) this.#options.events.frame(frame, size)
+  }
+
+  #count(size: number): void {
+    this.#received += 1
+    this.#unacknowledged += 1
+    this.#unacknowledgedBytes += size
+    if (this.#unacknowledged >= ACK_FRAMES || this.#unacknowledgedBytes >= ACK_BYTES) this.#acknowledge()
+    else this.#ackDeadline ??= this.#options.deadlines.add(ACK_MS, this.#acknowledge)
+  }
+
+  readonly #acknowledge = (): void => {
+    this.#forgetAck()
+    this.#unacknowledged = 0
+    this.#unacknowledgedBytes = 0
+    this.send([FrameType.ACK, this.#received])
+  }
+
+  #forgetAck(): void {
+    this.#options.deadlines.delete(this.#ackDeadline)
+    this.#ackDeadline = undefined
+  }
+
+  #closed(socket: Socket, code: number, reason: string): void {
+    if (socket !== this.#socket) return
+    this.detach()
+    this.#options.events.closed(code, reason)
+  }
+}

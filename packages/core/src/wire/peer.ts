@@ -1,0 +1,175 @@
+import { TautlineError } from '../errors.ts'
+import type { Clock } from './clock.ts'
+import type { Deadlines } from './deadlines.ts'
+import { Exchange, type ExchangePeer } from './exchange.ts'
+import { type Call, type Frame, FrameType, ProtocolError, type Publish } from './frames.ts'
+import { Link, type LinkLimits } from './link.ts'
+import type { Sender } from './replay.ts'
+
+/** What a peer tells the session (server) or connection (client) that owns it. */
+export interface PeerEvents {
+  /** Server: a call, stream or publish begins. */
+  opened?(exchange: Exchange, frame: Call | Publish, size: number): void
+  /** Any frame that is neither the link's nor an exchange's: subscriptions, TOKEN, DRAIN. */
+  frame(frame: Frame, size: number): void
+  /** The other side broke the protocol, or a limit; the owner closes the socket with the error's code. */
+  broken(error: ProtocolError): void
+  /** The socket is gone; exchanges wait for the next one. */
+  closed(code: number, reason: string): void
+  /** There may be room for more: bytes left, were acknowledged, or a socket came. */
+  room?(): void
+  /** Too much is waiting for a socket that is not there: the session cannot be resumed. */
+  overflowed(): void
+}
+
+/** How a peer is made. */
+export interface PeerOptions {
+  readonly role: 'client' | 'server'
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+  readonly limits: LinkLimits
+  /** Bytes of items that a client may send up on each stream before more are granted: `limits.window` of WELCOME. */
+  readonly window: number
+  readonly events: PeerEvents
+}
+
+/** What a client says when it opens an exchange. */
+export interface Opening {
+  /** The frame for a given id; asked again, for the same id, when it must be resent. */
+  frame(id: number): Call | Publish
+  /** Bytes of items that the server may send before more are granted. */
+  readonly window: number
+}
+
+/** One end of a session: the link's frames to exchanges by id. It lives as long as the session does. */
+export class Peer implements ExchangePeer {
+  readonly link: Link
+  readonly #options: PeerOptions
+  readonly #exchanges = new Map<number, Exchange>()
+  #newestId = 0
+  #lost = false
+  #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
+
+  constructor(options: PeerOptions) {
+    this.#options = options
+    const { role, clock, deadlines, limits, events } = options
+    this.link = new Link({
+      from: role === 'client' ? 'server' : 'client',
+      clock,
+      deadlines,
+      limits,
+      events: {
+        frame: (frame, size) => this.#receive(frame, size),
+        broken: error => events.broken(error),
+        closed: (code, reason) => events.closed(code, reason),
+        room: () => this.#roomAgain(),
+        overflowed: () => events.overflowed(),
+      },
+    })
+  }
+
+  /** Exchanges in flight. */
+  get exchanges(): number {
+    return this.#exchanges.size
+  }
+
+  /**
+   * Client: opens an exchange.
+   *
+   * @throws what {@link Link.send} throws; then nothing was opened.
+   */
+  open(opening: Opening): Exchange {
+    const id = this.#newestId + 1
+    const exchange = new Exchange(this, { id, role: 'caller', credit: this.#options.window, window: opening.window })
+    this.link.send(opening.frame(id), {
+      again: () => (exchange.over ? [FrameType.CANCEL, id] : opening.frame(id)),
+    })
+    this.#newestId = id
+    this.#exchanges.set(id, exchange)
+    return exchange
+  }
+
+  /** The session is gone: every exchange ends with `error`, and nothing is kept. The one way down. */
+  lose(error: TautlineError): void {
+    if (this.#lost) return
+    this.#lost = true
+    this.link.close()
+    const exchanges = [...this.#exchanges.values()]
+    this.#exchanges.clear()
+    for (const exchange of exchanges) exchange.lose(error)
+    this.#roomAgain()
+  }
+
+  /** Server: ends every exchange with `error`; the session itself goes on. */
+  abort(error: TautlineError): void {
+    for (const exchange of [...this.#exchanges.values()]) exchange.abort(error)
+  }
+
+  send(frame: Frame, sender?: Sender): number {
+    return this.#lost ? 0 : this.link.send(frame, sender)
+  }
+
+  room(): Promise<void> | undefined {
+    if (this.#lost || this.link.mayItem) return undefined
+    this.#room ??= deferred()
+    return this.#room.promise
+  }
+
+  forget(exchange: Exchange): void {
+    this.#exchanges.delete(exchange.id)
+  }
+
+  #receive(frame: Frame, size: number): void {
+    switch (frame[0]) {
+      case FrameType.CALL:
+      case FrameType.PUBLISH:
+        return this.#opened(frame, size)
+      case FrameType.ITEM:
+      case FrameType.END:
+      case FrameType.FAIL:
+      case FrameType.CREDIT:
+        return this.#exchangeOf(frame[1])?.receive(frame, size)
+      case FrameType.CANCEL:
+        if (frame[1] > this.#newestId) this.#newestId = frame[1]
+        return this.#exchanges.get(frame[1])?.receive(frame, size)
+      default:
+        return this.#options.events.frame(frame, size)
+    }
+  }
+
+  #opened(frame: Call | Publish, size: number): void {
+    const id = frame[1]
+    if (id <= this.#newestId) throw new ProtocolError('exchange ids only grow')
+    this.#newestId = id
+    const credit = (frame[0] === FrameType.CALL && frame[4]?.window) || DEFAULT_WINDOW
+    const exchange = new Exchange(this, { id, role: 'callee', credit, window: this.#options.window })
+    this.#exchanges.set(id, exchange)
+    this.#options.events.opened?.(exchange, frame, size)
+  }
+
+  /** An exchange that is over is `undefined`, and its late frames are ignored. */
+  #exchangeOf(id: number): Exchange | undefined {
+    if (id > this.#newestId) throw new ProtocolError('a frame for an exchange that was never opened')
+    return this.#exchanges.get(id)
+  }
+
+  #roomAgain(): void {
+    const room = this.#room
+    if (room && (this.#lost || this.link.mayItem)) {
+      this.#room = undefined
+      room.resolve()
+    }
+    this.#options.events.room?.()
+  }
+}
+
+/** Credit down of a CALL that names none, in bytes (protocol.md, "Flow"). */
+export const DEFAULT_WINDOW = 256 * 1024
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve = () => {}
+  const promise = new Promise<void>(settle => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
