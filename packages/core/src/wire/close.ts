@@ -1,0 +1,107 @@
+/** What a client does after a close: come back, come back with a fresh token, or stay away. */
+export type ClosePolicy = 'reconnect' | 'token' | 'stop'
+
+/** What a close code says. */
+export interface CloseMeaning {
+  readonly name: string
+  readonly policy: ClosePolicy
+  /** Whether the session is over when the server sends it: a client that comes back opens a new one. */
+  readonly endsSession: boolean
+}
+
+/** The codes by their meaning (protocol.md, "Staying alive and leaving"). */
+export const CloseCode = {
+  DONE: 1000,
+  GOING_AWAY: 1001,
+  NO_STATUS: 1005,
+  ABNORMAL: 1006,
+  POLICY: 1008,
+  TOO_BIG: 1009,
+  INTERNAL: 1011,
+  RESTART: 1012,
+  TRY_LATER: 1013,
+  DRAINING: 4001,
+  SLOW_READER: 4002,
+  SILENT: 4003,
+  OVERLOADED: 4004,
+  STATE_LOST: 4006,
+  NO_HELLO: 4008,
+  RATE: 4029,
+  EXPIRED: 4100,
+  PROTOCOL_ERROR: 4500,
+  UNAUTHENTICATED: 4501,
+  PERMISSION_DENIED: 4503,
+  VERSION: 4526,
+  REPLACED: 4590,
+} as const
+
+const meanings: ReadonlyMap<number, CloseMeaning> = new Map([
+  meaning(1000, 'done', 'stop', true),
+  meaning(1001, 'going away', 'reconnect'),
+  meaning(1005, 'no status', 'reconnect'),
+  meaning(1006, 'connection lost', 'reconnect'),
+  meaning(1008, 'limits of the WebSocket layer broken', 'stop', true),
+  meaning(1009, 'message too big', 'reconnect', true),
+  meaning(1011, 'server error', 'reconnect'),
+  meaning(1012, 'service restart', 'reconnect'),
+  meaning(1013, 'try again later', 'reconnect'),
+  meaning(4001, 'draining', 'reconnect'),
+  meaning(4002, 'slow reader', 'reconnect'),
+  meaning(4003, 'silent', 'reconnect'),
+  meaning(4004, 'overloaded', 'reconnect'),
+  meaning(4006, 'state lost', 'reconnect'),
+  meaning(4008, 'no HELLO in time', 'reconnect'),
+  meaning(4029, 'rate limit', 'reconnect'),
+  meaning(4100, 'token expired', 'token'),
+  meaning(4500, 'protocol error', 'stop', true),
+  meaning(4501, 'not authenticated', 'stop', true),
+  meaning(4503, 'permission denied', 'stop', true),
+  meaning(4526, 'version not supported', 'stop', true),
+  meaning(4590, 'replaced by a newer connection', 'stop', true),
+])
+
+/** What a close code says; one that nobody knows follows its range. */
+export function meaningOf(code: number): CloseMeaning {
+  return meanings.get(code) ?? { name: `code ${code}`, policy: policyOfRange(code), endsSession: code >= 4500 }
+}
+
+/** What a client does after a close with this code. */
+export function policyOf(code: number): ClosePolicy {
+  return meaningOf(code).policy
+}
+
+/** The longest reason that a WebSocket takes, in bytes of UTF-8. */
+const REASON_BYTES = 123
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** A text as a close reason: safe to log, and cut to 123 bytes on a character's boundary. */
+export function reasonOf(text: string): string {
+  const clean = text.slice(0, REASON_BYTES + 1).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
+  const bytes = new Uint8Array(REASON_BYTES)
+  const { written } = encoder.encodeInto(clean, bytes)
+  return decoder.decode(bytes.subarray(0, written))
+}
+
+/** A reason that asks a client to stay away for so many ms. */
+export function retryAfterReason(ms: number): string {
+  return `retry-after=${Math.ceil(ms)}`
+}
+
+/** For how many ms a close reason asks a client to stay away, if it does; at most an hour. */
+export function retryAfterOf(reason: string): number | undefined {
+  const digits = /(?:^|[ ;,])retry-after=(\d{1,9})(?![\w.-])/.exec(reason)?.[1]
+  return digits === undefined ? undefined : Math.min(Number(digits), LONGEST_RETRY_MS)
+}
+
+const LONGEST_RETRY_MS = 3_600_000
+
+function policyOfRange(code: number): ClosePolicy {
+  if (code >= 4500) return 'stop'
+  if (code >= 4100 && code < 4200) return 'token'
+  return 'reconnect'
+}
+
+function meaning(code: number, name: string, policy: ClosePolicy, endsSession = false): [number, CloseMeaning] {
+  return [code, { name, policy, endsSession }]
+}
