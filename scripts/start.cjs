@@ -3,7 +3,7 @@ const needed = [20, 19]
 const have = process.versions.node.split('.').map(Number)
 
 if (have[0] < needed[0] || (have[0] === needed[0] && have[1] < needed[1])) {
-  process.stderr.write(`Tautline needs Node ${needed.join('.')} or newer; this is ${process.version}.\n`)
+  process.stderr.write(`Tautline needs Node ${needed.join('.')} or newer; this is ${process.versions.node}.\n`)
   process.exit(1)
 }
 
