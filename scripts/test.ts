@@ -33,7 +33,7 @@ const steps: Readonly<Record<string, readonly (readonly string[])[]>> = {
   browser: [[...vitest, '--project=browser']],
   packages: [['--import', 'tsx', 'scripts/check-packages.ts']],
   bundle: [['--import', 'tsx', 'scripts/perf-bundle.ts']],
-  docs: [['node_modules/typedoc/bin/typedoc']],
+  docs: [['node_modules/typedoc/bin/typedoc', '--emit', 'none']],
 }
 
 interface Outcome {
