@@ -57,7 +57,7 @@ export function mistakesIn(snippets: readonly Snippet[]): string[] {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
   const paths = snippets.map(snippet => snippet.path)
-  const program = ts.createProgram(paths, { ...options, noUnusedLocals: false, noUnusedParameters: false })
+  const program = ts.createProgram(paths, options)
 
   return snippets.flatMap(({ page, path }) => {
     const file = program.getSourceFile(path)
