@@ -1,4 +1,4 @@
-import { TautlineError } from '../errors.ts'
+import type { TautlineError } from '../errors.ts'
 import type { Clock } from './clock.ts'
 import type { Deadlines } from './deadlines.ts'
 import { Exchange, type ExchangePeer } from './exchange.ts'

@@ -3,7 +3,10 @@ type Waiter<T> = {
   readonly reject: (error: unknown) => void
 }
 
-type Rest = { readonly kind: 'more' } | { readonly kind: 'ended' } | { readonly kind: 'failed'; readonly error: unknown }
+type Rest =
+  | { readonly kind: 'more' }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'failed'; readonly error: unknown }
 
 /**
  * Items pushed in by one side of a connection, read as an async iterable by one consumer. It never holds more than its
