@@ -1,98 +1,37 @@
-import { Decoder, decodeTimestampExtension } from '@msgpack/msgpack'
+import { Decoder, decodeTimestampExtension, Encoder, type ExtData, encodeTimestampExtension } from '@msgpack/msgpack'
+import { Encoded, EncodeError } from './encoded.ts'
 import { type Frame, ProtocolError } from './frames.ts'
 import { SCAN_LIMITS, Scan, type ScanLimits, scanMessage, scanValue } from './scan.ts'
-import { Encoded, EncodeError, Writer } from './writer.ts'
+import { keep } from './slab.ts'
+import { holdsLoneSurrogate } from './utf8.ts'
 
-export { Encoded, EncodeError } from './writer.ts'
+export { Encoded, EncodeError } from './encoded.ts'
 
-/** One of each is enough until a getter, or a socket that answers at once, comes in between. */
-let idleWriter: Writer | undefined = new Writer()
-let idleScan: Scan | undefined = new Scan()
+const TIMESTAMP = -1
+const BIGINT = 1
+const MAP = 2
+const SET = 3
 
-/** Frames that hold more containers than their bytes allow for, and live on the allowance of a whole message. */
+/** An encoder's own memory grows with what it writes; above this many bytes it is given back. */
+const LARGE = 262_144
+/** Ends a cycle. What is too deep for the other side is for the scan, which sees into extensions. */
+const DEEPEST = SCAN_LIMITS.depth + 2
+
+const ascii = new TextEncoder()
 const dense = new WeakSet<Uint8Array>()
+const scratch = new Scan()
+let idle: Scan | undefined = new Scan()
+/** How many Maps and Sets are being encoded, one in another. */
+let nesting = 0
 
-/**
- * A frame's bytes: safe to keep, never changed again. Fields at the end that are `undefined` are left out.
- *
- * @throws {@link EncodeError} when a value cannot be sent
- */
-export function encodeFrame(frame: Frame): Uint8Array {
-  const writer = idleWriter ?? new Writer()
-  idleWriter = undefined
-  try {
-    const fields: readonly unknown[] = frame
-    let length = fields.length
-    while (fields[length - 1] === undefined) length -= 1
-    writer.array(length)
-    for (let i = 0; i < length; i++) {
-      const field = fields[i]
-      if (field instanceof Encoded) writer.encoded(field)
-      else writer.value(field, 1)
-    }
-    const { containers } = writer
-    const bytes = writer.take(false)
-    if (containers > bytes.length / 4 + 1) {
-      if (containers > SCAN_LIMITS.containers + bytes.length / 4) throw tooMany()
-      dense.add(bytes)
-    }
-    return bytes
-  } catch (error) {
-    writer.drop()
-    throw error
-  } finally {
-    idleWriter = writer
-  }
-}
-
-/**
- * A value to stand in frames: what a broker carries and a ring keeps.
- *
- * @throws {@link EncodeError} when it cannot be sent
- */
-export function encodeValue(value: unknown): Encoded {
-  const writer = idleWriter ?? new Writer()
-  idleWriter = undefined
-  try {
-    writer.value(value, 1)
-    const { containers } = writer
-    const bytes = writer.take(true)
-    if (containers > SCAN_LIMITS.containers + bytes.length / 4) throw tooMany()
-    return new Encoded(bytes, containers)
-  } catch (error) {
-    writer.drop()
-    throw error
-  } finally {
-    idleWriter = writer
-  }
-}
-
-function tooMany(): EncodeError {
-  return new EncodeError('a value of so many empty or tiny arrays and objects cannot be sent')
-}
-
-/**
- * A value that was encoded elsewhere and came back over a broker, checked, to stand in frames.
- *
- * @throws {@link ProtocolError} when the bytes are not one value that is safe to decode
- */
-export function encodedElsewhere(bytes: Uint8Array): Encoded {
-  const found = idleScan ?? new Scan()
-  scanValue(bytes, SCAN_LIMITS, found)
-  return new Encoded(bytes, found.containers)
-}
-
-/**
- * Whether a frame must be a message of its own: merged with others it might hold more containers than the other side
- * takes. Rare: more than one array, map, bin or extension per 4 bytes.
- */
-export function travelsAlone(frame: Uint8Array): boolean {
-  return dense.has(frame)
-}
+const extensionCodec = { tryToEncode, decode: decodeExtension }
+const newEncoder = () => new Encoder({ extensionCodec, maxDepth: DEEPEST, ignoreUndefined: true })
+let encoder = newEncoder()
+const decoder = new Decoder({ extensionCodec })
 
 /**
  * Scans a message, then decodes it frame by frame. Nothing is told when any part of it is unsafe. What is told is the
- * receiver's own: no binary in it shares memory with the message.
+ * receiver's own: binary in it shares no memory with anything but its own frame.
  *
  * @param onFrame - is told each decoded frame, for `parseFrame`, and how many bytes it has in the message
  * @throws {@link ProtocolError} when the message is not safe; whatever `onFrame` throws
@@ -102,8 +41,9 @@ export function decodeMessage(
   limits: ScanLimits,
   onFrame: (value: unknown, size: number) => void,
 ): void {
-  const found = idleScan ?? new Scan()
-  idleScan = undefined
+  const found = idle ?? new Scan()
+  // A socket that answers at once may bring the next message while this one is being told.
+  idle = undefined
   try {
     scanMessage(bytes, limits, found)
     let start = 0
@@ -114,44 +54,175 @@ export function decodeMessage(
       start = end
     }
   } finally {
-    idleScan = found
+    idle = found
   }
 }
 
 /**
  * Decodes a value that is no frame: what a broker carried.
  *
- * @throws {@link ProtocolError} when it is not safe
+ * @throws {@link ProtocolError} when it is not one value that is safe to decode
  */
 export function decodeValue(bytes: Uint8Array): unknown {
-  const found = idleScan ?? new Scan()
-  scanValue(bytes, SCAN_LIMITS, found)
-  return decode(found.hasBin ? new Uint8Array(bytes) : bytes)
+  scanValue(bytes, SCAN_LIMITS, scratch)
+  return decode(scratch.hasBin ? new Uint8Array(bytes) : bytes)
 }
 
-/** Extensions of what was scanned; the receiving half alone, since a {@link Writer} writes them itself. */
-const decoder = new Decoder({
-  extensionCodec: {
-    tryToEncode: () => null,
-    decode(data, type) {
-      if (type === -1) return decodeTimestampExtension(data)
-      if (type === 1) return BigInt(String.fromCharCode(...data))
-      const elements = decode(data) as unknown[]
-      return type === 3 ? new Set(elements) : mapOf(elements)
-    },
-  },
-})
+/**
+ * A frame's bytes: safe to keep, never changed again. Fields at the end that are `undefined` are left out.
+ *
+ * @throws {@link EncodeError} when a value cannot be sent
+ */
+export function encodeFrame(frame: Frame): Uint8Array {
+  const fields = withoutTail(frame)
+  const shared = fields.some(isEncoded) ? joined(fields) : encode(fields)
+  const containers = checked(shared, fields, scanMessage)
+  const bytes = keep(shared)
+  if (containers > bytes.length / 4 + 1) dense.add(bytes)
+  return bytes
+}
+
+/**
+ * A value to stand in frames: what a broker carries and a ring keeps.
+ *
+ * @throws {@link EncodeError} when it cannot be sent
+ */
+export function encodeValue(value: unknown): Encoded {
+  const shared = encode(value)
+  checked(shared, value, scanValue)
+  return new Encoded(shared.slice())
+}
+
+/**
+ * A value that {@link encodeValue} encoded elsewhere and that came over a broker: checked, to stand in frames.
+ *
+ * @throws {@link ProtocolError} when it is not one value that is safe to decode
+ */
+export function encodedElsewhere(bytes: Uint8Array): Encoded {
+  scanValue(bytes, SCAN_LIMITS, scratch)
+  return new Encoded(bytes)
+}
+
+/**
+ * Whether a frame must be a message of its own: merged with others it might hold more containers than the other side
+ * takes. Rare: it has more than one array, map, bin or extension per 4 bytes.
+ */
+export function travelsAlone(frame: Uint8Array): boolean {
+  return dense.has(frame)
+}
+
+/** The value's bytes in the encoder's own memory: to be copied before anything else is encoded. */
+function encode(value: unknown): Uint8Array {
+  const outer = nesting
+  try {
+    const shared = encoder.encodeSharedRef(value)
+    if (shared.buffer.byteLength > LARGE) encoder = newEncoder()
+    return shared
+  } catch (error) {
+    if (error instanceof EncodeError) throw error
+    throw new EncodeError(error instanceof Error ? error.message : String(error), { cause: error })
+  } finally {
+    nesting = outer
+  }
+}
+
+/** The frame of which some fields are encoded already. */
+function joined(fields: readonly unknown[]): Uint8Array {
+  const parts: Uint8Array[] = []
+  let size = 1
+  for (const field of fields) {
+    const part = isEncoded(field) ? field.bytes : encode(field).slice()
+    parts.push(part)
+    size += part.length
+  }
+  const bytes = new Uint8Array(size)
+  bytes[0] = 0x90 | fields.length
+  let at = 1
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}
+
+/**
+ * Throws for what the other side would refuse: who sends that loses the socket, not the call. Returns how many
+ * containers there are.
+ */
+function checked(bytes: Uint8Array, value: unknown, scan: typeof scanMessage): number {
+  try {
+    scan(bytes, SCAN_LIMITS, scratch)
+  } catch (error) {
+    throw error instanceof ProtocolError ? new EncodeError(error.reason, { cause: error }) : error
+  }
+  const { containers } = scratch
+  // For half a surrogate pair in a long string the encoder writes U+FFFD; in a short one the scan has found it.
+  if (scratch.hasReplacement && holdsLoneSurrogate(value)) throw new EncodeError('a string with half a surrogate pair')
+  return containers
+}
 
 function decode(bytes: Uint8Array): unknown {
   try {
     return decoder.decode(bytes)
-  } catch {
-    throw new ProtocolError('a message that cannot be decoded')
+  } catch (error) {
+    // Nothing that passes the scan is known to come here; if anything does, it costs a socket and not the process.
+    throw new ProtocolError('a message that cannot be decoded', 4500, { cause: error })
   }
 }
 
-function mapOf(elements: readonly unknown[]): Map<unknown, unknown> {
+/** Asked by the encoder for everything that is no primitive: an extension, or `null` for what it knows itself. */
+function tryToEncode(value: unknown): ExtData | null {
+  if (typeof value === 'bigint') return { type: BIGINT, data: ascii.encode(String(value)) }
+  if (typeof value !== 'object' || value === null) throw new EncodeError(`a ${typeof value}`)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null || Array.isArray(value)) return null
+  // By tag and not by `instanceof`: what another realm made (a frame, a test's sandbox) is as good.
+  switch (Object.prototype.toString.call(value)) {
+    case '[object Uint8Array]':
+      return null
+    case '[object Date]':
+      return { type: TIMESTAMP, data: timestampOf(value as Date) }
+    case '[object Map]':
+      return { type: MAP, data: payloadOf([...(value as Map<unknown, unknown>)].flat()) }
+    case '[object Set]':
+      return { type: SET, data: payloadOf([...(value as Set<unknown>)]) }
+    case '[object Object]':
+      if (Object.getPrototypeOf(prototype) === null) return null
+  }
+  throw new EncodeError(`an instance of ${value.constructor.name}: send a plain object`)
+}
+
+function decodeExtension(data: Uint8Array, type: number): unknown {
+  if (type === TIMESTAMP) return decodeTimestampExtension(data)
+  if (type === BIGINT) return BigInt(String.fromCharCode(...data))
+  const elements = decoder.decode(data) as readonly unknown[]
+  if (type === SET) return new Set(elements)
   const map = new Map<unknown, unknown>()
   for (let i = 0; i < elements.length; i += 2) map.set(elements[i], elements[i + 1])
   return map
+}
+
+function timestampOf(date: Date): Uint8Array {
+  const data = Number.isNaN(date.getTime()) ? null : encodeTimestampExtension(new Date(date))
+  if (!data) throw new EncodeError('an invalid Date')
+  return data
+}
+
+/** What a Map or a Set holds, as one array; the encoder that is at work makes itself a helper for that. */
+function payloadOf(elements: readonly unknown[]): Uint8Array {
+  nesting += 1
+  if (nesting > DEEPEST) throw new EncodeError('too deep')
+  const data = encoder.encodeSharedRef(elements)
+  nesting -= 1
+  return data
+}
+
+function isEncoded(value: unknown): value is Encoded {
+  return value instanceof Encoded
+}
+
+function withoutTail(frame: Frame): readonly unknown[] {
+  let length: number = frame.length
+  while (frame[length - 1] === undefined) length -= 1
+  return length === frame.length ? frame : frame.slice(0, length)
 }

@@ -1,5 +1,5 @@
 import { ProtocolError } from './frames.ts'
-import { isUtf8 } from './utf8.ts'
+import { judgeUtf8, Utf8 } from './utf8.ts'
 
 /** What a message may hold. */
 export interface ScanLimits {
@@ -37,6 +37,8 @@ export class Scan {
   frames = 0
   /** Whether anything in it is binary. */
   hasBin = false
+  /** Whether U+FFFD is in a string. */
+  hasReplacement = false
   /** Arrays, maps, bins and extensions. */
   containers = 0
 }
@@ -80,6 +82,7 @@ export function scanValue(bytes: Uint8Array, limits: ScanLimits, found: Scan): v
 function begin(found: Scan): void {
   found.frames = 0
   found.hasBin = false
+  found.hasReplacement = false
   found.containers = 0
 }
 
@@ -138,7 +141,7 @@ function element(bytes: Uint8Array, start: number, outer: number, limits: ScanLi
         size = head & 0x1f
         if (at + size > end) refuse('a message that is cut short')
         if (isKey && size === 9 && isProto(bytes, at)) refuse('a forbidden key')
-        if (!isUtf8(bytes, at, at + size)) refuse('a string that is no UTF-8')
+        text(bytes, at, size, found)
         at += size
         continue
       }
@@ -152,7 +155,7 @@ function element(bytes: Uint8Array, start: number, outer: number, limits: ScanLi
       at += width
       if (at + size > end) refuse('a message that is cut short')
       if (isKey && size === 9 && isProto(bytes, at)) refuse('a forbidden key')
-      if (!isUtf8(bytes, at, at + size)) refuse('a string that is no UTF-8')
+      text(bytes, at, size, found)
       at += size
       continue
     } else {
@@ -268,6 +271,12 @@ function isSafe(bytes: Uint8Array, at: number): boolean {
   const high = unsigned(bytes, at, 4) | 0
   if (high >= 0) return high <= LARGEST_HIGH
   return high > -LARGEST_HIGH - 1 || (high === -LARGEST_HIGH - 1 && unsigned(bytes, at + 4, 4) > 0)
+}
+
+function text(bytes: Uint8Array, at: number, size: number, found: Scan): void {
+  const judgement = judgeUtf8(bytes, at, at + size)
+  if (judgement === Utf8.BROKEN) refuse('a string that is no UTF-8')
+  if (judgement === Utf8.REPLACED) found.hasReplacement = true
 }
 
 function isProto(bytes: Uint8Array, at: number): boolean {
