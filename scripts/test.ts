@@ -32,7 +32,7 @@ const steps: Readonly<Record<string, readonly (readonly string[])[]>> = {
   tests: [[...vitest, '--project=tests']],
   browser: [[...vitest, '--project=browser']],
   packages: [['--import', 'tsx', 'scripts/check-packages.ts']],
-  bundle: [['--import', 'tsx', 'scripts/perf-bundle.ts']],
+  bundle: [['--conditions=@tautline/source', '--import', 'tsx', 'scripts/bundle/weigh.ts']],
   docs: [['node_modules/typedoc/bin/typedoc', '--emit', 'none']],
 }
 

@@ -1,7 +1,6 @@
-import { fileURLToPath } from 'node:url'
 import { build as buildWithVite, defaultClientConditions } from 'vite'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { bundleForBrowsers } from '../scripts/bundle.ts'
+import { bundleForBrowsers, define, entry } from '../scripts/bundle/build.ts'
 
 const nodeOnly = /websocket\.node|node_modules\/ws\/|^node:|browser-external/
 
@@ -34,10 +33,8 @@ test('Vite picks the same files for a browser', async () => {
     configFile: false,
     logLevel: 'silent',
     resolve: { conditions: ['@tautline/source', ...defaultClientConditions] },
-    build: {
-      write: false,
-      lib: { entry: fileURLToPath(new URL('../scripts/bundle-entry.ts', import.meta.url)), formats: ['es'] },
-    },
+    define,
+    build: { write: false, lib: { entry, formats: ['es'] } },
   })
   const chunks = [output].flat().flatMap(result => ('output' in result ? result.output : []))
   const modules = chunks.flatMap(chunk => (chunk.type === 'chunk' ? chunk.moduleIds : []))
