@@ -202,7 +202,7 @@ describe('a source that is pumped', () => {
   })
 
   it('waits while more than half of what may be kept is kept, and goes on after the next socket', async () => {
-    const { caller, callee } = await open(10_000_000)
+    const { caller, callee } = await open(1_000_000)
     client.peer.link.detach()?.abandon()
     await clock.settle()
     const seen = { produced: 0, returned: false }
