@@ -1,16 +1,12 @@
 import { Decoder, decodeTimestampExtension, Encoder, type ExtData, encodeTimestampExtension } from '@msgpack/msgpack'
 import { Encoded, EncodeError } from './encoded.ts'
+import { Extension } from './extensions.ts'
 import { type Frame, ProtocolError } from './frames.ts'
 import { SCAN_LIMITS, Scan, type ScanLimits, scanMessage, scanValue } from './scan.ts'
 import { keep } from './slab.ts'
 import { holdsLoneSurrogate } from './utf8.ts'
 
 export { Encoded, EncodeError } from './encoded.ts'
-
-const TIMESTAMP = -1
-const BIGINT = 1
-const MAP = 2
-const SET = 3
 
 /** An encoder's own memory grows with what it writes; above this many bytes it is given back. */
 const LARGE = 262_144
@@ -39,20 +35,16 @@ const decoder = new Decoder({ extensionCodec })
 export function decodeMessage(
   bytes: Uint8Array,
   limits: ScanLimits,
-  onFrame: (value: unknown, size: number) => void,
+  onFrame: (frame: readonly unknown[], size: number) => void,
 ): void {
   const found = idle ?? new Scan()
   // A socket that answers at once may bring the next message while this one is being told.
   idle = undefined
   try {
     scanMessage(bytes, limits, found)
-    let start = 0
-    for (let i = 0; i < found.frames; i++) {
-      const end = found.ends[i] ?? 0
-      const frame = bytes.subarray(start, end)
-      onFrame(decode(found.hasBin ? new Uint8Array(frame) : frame), end - start)
-      start = end
-    }
+    if (found.hasBin) decodeApart(bytes, found, onFrame)
+    else if (found.frames > 1) decodeTogether(bytes, found, onFrame)
+    else onFrame(decodeFrame(bytes), bytes.length)
   } finally {
     idle = found
   }
@@ -65,7 +57,7 @@ export function decodeMessage(
  */
 export function decodeValue(bytes: Uint8Array): unknown {
   scanValue(bytes, SCAN_LIMITS, scratch)
-  return decode(scratch.hasBin ? new Uint8Array(bytes) : bytes)
+  return decoder.decode(scratch.hasBin ? new Uint8Array(bytes) : bytes)
 }
 
 /**
@@ -161,18 +153,39 @@ function checked(bytes: Uint8Array, value: unknown, scan: typeof scanMessage): n
   return containers
 }
 
-function decode(bytes: Uint8Array): unknown {
-  try {
-    return decoder.decode(bytes)
-  } catch (error) {
-    // Nothing that passes the scan is known to come here; if anything does, it costs a socket and not the process.
-    throw new ProtocolError('a message that cannot be decoded', 4500, { cause: error })
+/** All frames in one go, which takes half as long as one after another. */
+function decodeTogether(
+  bytes: Uint8Array,
+  found: Scan,
+  onFrame: (frame: readonly unknown[], size: number) => void,
+): void {
+  let i = 0
+  let start = 0
+  for (const frame of decoder.decodeMulti(bytes)) {
+    const end = found.ends[i++] ?? 0
+    onFrame(frame as readonly unknown[], end - start)
+    start = end
   }
+}
+
+/** Each frame from a copy of its own, since the decoder hands out binary as views of what it reads. */
+function decodeApart(bytes: Uint8Array, found: Scan, onFrame: (frame: readonly unknown[], size: number) => void): void {
+  let start = 0
+  for (let i = 0; i < found.frames; i++) {
+    const end = found.ends[i] ?? 0
+    onFrame(decodeFrame(new Uint8Array(bytes.subarray(start, end))), end - start)
+    start = end
+  }
+}
+
+/** Of bytes that were scanned as a frame, and hence are an array. */
+function decodeFrame(bytes: Uint8Array): readonly unknown[] {
+  return decoder.decode(bytes) as readonly unknown[]
 }
 
 /** Asked by the encoder for everything that is no primitive: an extension, or `null` for what it knows itself. */
 function tryToEncode(value: unknown): ExtData | null {
-  if (typeof value === 'bigint') return { type: BIGINT, data: ascii.encode(String(value)) }
+  if (typeof value === 'bigint') return { type: Extension.BIGINT, data: ascii.encode(String(value)) }
   if (typeof value !== 'object' || value === null) throw new EncodeError(`a ${typeof value}`)
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype === Object.prototype || prototype === null || Array.isArray(value)) return null
@@ -181,11 +194,11 @@ function tryToEncode(value: unknown): ExtData | null {
     case '[object Uint8Array]':
       return null
     case '[object Date]':
-      return { type: TIMESTAMP, data: timestampOf(value as Date) }
+      return { type: Extension.TIMESTAMP, data: timestampOf(value as Date) }
     case '[object Map]':
-      return { type: MAP, data: payloadOf([...(value as Map<unknown, unknown>)].flat()) }
+      return { type: Extension.MAP, data: payloadOf([...(value as Map<unknown, unknown>)].flat()) }
     case '[object Set]':
-      return { type: SET, data: payloadOf([...(value as Set<unknown>)]) }
+      return { type: Extension.SET, data: payloadOf([...(value as Set<unknown>)]) }
     case '[object Object]':
       if (Object.getPrototypeOf(prototype) === null) return null
   }
@@ -193,10 +206,10 @@ function tryToEncode(value: unknown): ExtData | null {
 }
 
 function decodeExtension(data: Uint8Array, type: number): unknown {
-  if (type === TIMESTAMP) return decodeTimestampExtension(data)
-  if (type === BIGINT) return BigInt(String.fromCharCode(...data))
+  if (type === Extension.TIMESTAMP) return decodeTimestampExtension(data)
+  if (type === Extension.BIGINT) return BigInt(String.fromCharCode(...data))
   const elements = decoder.decode(data) as readonly unknown[]
-  if (type === SET) return new Set(elements)
+  if (type === Extension.SET) return new Set(elements)
   const map = new Map<unknown, unknown>()
   for (let i = 0; i < elements.length; i += 2) map.set(elements[i], elements[i + 1])
   return map

@@ -2,6 +2,9 @@
  * What goes over the wire: one type per frame, its tuple and its direction (protocol.md, "Frames").
  * How a received frame is distrusted stands in `parse.ts`, how it becomes bytes in `codec.ts`.
  */
+import type { WireError } from '../errors.ts'
+
+export type { WireError } from '../errors.ts'
 
 /** The number that stands first in a frame. */
 export const FrameType = {
@@ -55,17 +58,6 @@ export function isCounted(type: number): boolean {
  * offset 0.
  */
 export type Position = readonly [epoch: string | null, offset: number]
-
-/** Why an exchange or a subscription is over, as it is sent. `data` only with declared codes. */
-export interface WireError {
-  readonly code: string
-  readonly message: string
-  readonly data?: unknown
-  /** Names the entry in the server's log that tells more. */
-  readonly incident?: string | undefined
-  /** Whether the request may have reached a handler. */
-  readonly mayHaveRun?: boolean | undefined
-}
 
 /** The server's limits that concern a client. */
 export interface Limits {

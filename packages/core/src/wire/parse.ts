@@ -243,14 +243,15 @@ function drain(fields: Fields): DrainFields {
   return { inMs: milliseconds(fields['inMs'], 'inMs'), graceMs: milliseconds(fields['graceMs'], 'graceMs') }
 }
 
+/** Errors are rare: what is absent is left out, so that the map is as it would have been made here. */
 function wireError(value: unknown): WireError {
   const { code, message, data, incident, mayHaveRun } = map(value, 'error')
   return {
     code: matching(code, NAME, 'code'),
     message: typeof message === 'string' ? message : fail('message must be a string'),
-    data: data ?? undefined,
-    incident: optionalName(incident, 'incident'),
-    mayHaveRun: isSet(mayHaveRun) ? truth(mayHaveRun, 'mayHaveRun') : undefined,
+    ...(isSet(data) ? { data } : undefined),
+    ...(isSet(incident) ? { incident: matching(incident, NAME, 'incident') } : undefined),
+    ...(isSet(mayHaveRun) ? { mayHaveRun: truth(mayHaveRun, 'mayHaveRun') } : undefined),
   }
 }
 
