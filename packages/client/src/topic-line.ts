@@ -1,5 +1,6 @@
-import type { PublishOptions, TautlineError, TopicEntry } from '@tautline/core'
+import type { PublishOptions, TopicEntry } from '@tautline/core'
 import type { Clock, Subscribe, Unsubscribe } from '@tautline/core/wire'
+import type { ClientLimits, Report } from './options.ts'
 
 /** What topics need of the connection that carries them. */
 export interface TopicLine {
@@ -19,9 +20,10 @@ export interface TopicLine {
   publish(entry: TopicEntry, params: unknown, message: unknown, options: PublishOptions): Promise<unknown>
   /** Whether a socket is there and so little is unsent on it that a volatile message leaves at once. */
   readonly writable: boolean
+  readonly limits: ClientLimits
   readonly clock: Clock
   /** A number from 0 to 1, for back-off. */
   readonly random: () => number
   /** Tells `connection.on('error')`: a gap or a refusal that nobody listens for, a listener that throws. */
-  onError(error: TautlineError, info: { readonly entry: string }): void
+  readonly onError: Report
 }

@@ -1,0 +1,19 @@
+import { type Part, parse, TautlineError } from '@tautline/core'
+import { EncodeError } from '@tautline/core/wire'
+
+/**
+ * Validates what is about to be sent, where its schema is at hand. It is sent as given: what the server's own parse
+ * makes of it is what handlers see. A schema that answers asynchronously is left to the server.
+ *
+ * @throws {@link TautlineError} `INVALID_ARGUMENT`
+ */
+export function check(schema: Part | undefined, value: unknown, what: string): void {
+  const parsed = parse(schema, value, what)
+  if (parsed instanceof Promise) parsed.catch(() => undefined)
+}
+
+/** Why something could not even be sent. */
+export function refusalOf(thrown: unknown): TautlineError {
+  if (!(thrown instanceof EncodeError)) return TautlineError.from(thrown)
+  return new TautlineError('INVALID_ARGUMENT', thrown.message, { cause: thrown })
+}

@@ -1,0 +1,245 @@
+import { fromWire, TautlineError } from '@tautline/core'
+import {
+  encodeValue,
+  type Frame,
+  FrameType,
+  type RefusedFields,
+  type Subscribe,
+  type SubscribedFields,
+} from '@tautline/core/wire'
+import { backoff } from './backoff.ts'
+import { check, refusalOf } from './check.ts'
+import { type Desk, type Request, type Sink, Subscription } from './subscription.ts'
+import type { TopicLine } from './topic-line.ts'
+
+/** Where a subscription stands on the present socket. Ids are 0 where there is none. */
+type Seat = {
+  readonly subscription: Subscription
+  /** Of its SUBSCRIBE. */
+  id: number
+  /** Of the one before, kept until `id` is answered, so that a member of a presence does not leave in between. */
+  former: number
+  /** Set when it was let in. */
+  channel: string | undefined
+  timer: unknown
+}
+
+/**
+ * The subscriptions of a connection: asks the server for each on every new socket, and brings its frames to them
+ * (protocol.md, frames 8 to 13). What is opened and closed in one tick sends nothing.
+ */
+export class Subscriptions implements Desk {
+  readonly #line: TopicLine
+  readonly #seats = new Map<Subscription, Seat>()
+  readonly #asked = new Map<number, Seat>()
+  readonly #channels = new Map<string, Set<Subscription>>()
+  readonly #changed = new Set<Seat>()
+  #newestId = 0
+  #attached = false
+
+  constructor(line: TopicLine) {
+    this.#line = line
+  }
+
+  /** Subscriptions that are not closed, or were in this tick. */
+  get size(): number {
+    return this.#seats.size
+  }
+
+  /** Opens a subscription; whatever is wrong with it is told to `sink`, at the end of the tick at the earliest. */
+  add(request: Request, sink: Sink): Subscription {
+    const subscription = new Subscription(this, request, sink)
+    const seat = { subscription, id: 0, former: 0, channel: undefined, timer: undefined }
+    this.#seats.set(subscription, seat)
+    this.#change(seat)
+    if (request.signal?.aborted) subscription.close()
+    return subscription
+  }
+
+  /** A new socket: every subscription goes on from where it is. */
+  attached(): void {
+    this.#attached = true
+    for (const seat of [...this.#seats.values()]) {
+      if (!isClosed(seat) && !seat.subscription.away) this.#ask(seat)
+    }
+  }
+
+  /** The socket is gone, and with it all ids and channels. */
+  detached(): void {
+    this.#attached = false
+    this.#asked.clear()
+    this.#channels.clear()
+    for (const seat of this.#seats.values()) {
+      this.#line.clock.clearTimeout(seat.timer)
+      seat.id = seat.former = 0
+      seat.channel = undefined
+      seat.subscription.detached()
+    }
+  }
+
+  /** Closes all of them, with `error` unless the application wanted it. */
+  close(error?: TautlineError): void {
+    for (const subscription of [...this.#seats.keys()]) subscription.end(error)
+  }
+
+  /** A frame came in; what is not for a subscription that is held is ignored. `size` is in bytes. */
+  receive(frame: Frame, size: number): void {
+    switch (frame[0]) {
+      case FrameType.MESSAGE:
+        for (const held of this.#held(frame[1])) held.message(frame[2], frame[3], frame[4], size)
+        return
+      case FrameType.RETRACT:
+        for (const held of this.#held(frame[1])) held.retract(frame[2], frame[3])
+        return
+      case FrameType.GAP:
+        for (const held of this.#held(frame[1])) held.gap(frame[2], frame[3])
+        return
+      case FrameType.SUBSCRIBED:
+        return this.#answered(frame[1], frame[2])
+      case FrameType.UNSUBSCRIBE: {
+        const error = frame[2]
+          ? fromWire(frame[2])
+          : new TautlineError('CANCELLED', 'the server ended the subscription')
+        return this.#refused(this.#asked.get(frame[1]), error)
+      }
+    }
+  }
+
+  again(subscription: Subscription, attempts: number): void {
+    const seat = this.#seats.get(subscription)
+    if (!seat) return
+    seat.former = seat.id
+    this.#vacate(seat)
+    const { clock, random } = this.#line
+    if (attempts === 0) this.#change(seat)
+    else seat.timer = clock.setTimeout(() => this.#ask(seat), backoff(attempts, random))
+  }
+
+  leave(subscription: Subscription): void {
+    const seat = this.#seats.get(subscription)
+    if (!seat) return
+    this.#giveUp(seat.id)
+    this.#vacate(seat)
+  }
+
+  closed(subscription: Subscription): void {
+    const seat = this.#seats.get(subscription)
+    if (seat) this.#change(seat)
+  }
+
+  #held(channel: string): Iterable<Subscription> {
+    return this.#channels.get(channel) ?? []
+  }
+
+  #change(seat: Seat): void {
+    if (this.#changed.size === 0) this.#line.clock.defer(this.#settle)
+    this.#changed.add(seat)
+  }
+
+  readonly #settle = (): void => {
+    const changed = [...this.#changed]
+    this.#changed.clear()
+    const gone = changed.filter(isClosed)
+    for (const seat of changed) if (!isClosed(seat)) this.#begin(seat, gone)
+    for (const seat of gone) {
+      this.#line.clock.clearTimeout(seat.timer)
+      this.#giveUp(seat.id)
+      this.#giveUp(seat.former)
+      this.#vacate(seat)
+      this.#seats.delete(seat.subscription)
+    }
+  }
+
+  #begin(seat: Seat, gone: readonly Seat[]): void {
+    const { subscription } = seat
+    try {
+      if (!this.#attached) this.#line.open()
+      const former = subscription.state === 'pending' && gone.find(old => old.channel && sameChannel(seat, old))
+      if (former) this.#inherit(seat, former)
+      this.#ask(seat)
+    } catch (thrown) {
+      subscription.end(refusalOf(thrown))
+    }
+  }
+
+  /**
+   * One of the same channel was closed in this tick. When both stand at the newest message the next one takes its place
+   * and nothing is sent; else the former one is kept until the next one is answered.
+   */
+  #inherit(seat: Seat, former: Seat): void {
+    const { id, channel = '' } = former
+    this.#vacate(former)
+    if (startsAtNewest(seat.subscription.request) && former.subscription.caughtUp) {
+      seat.id = id
+      this.#admit(seat, channel)
+      seat.subscription.succeed(former.subscription)
+    } else seat.former = id
+  }
+
+  #ask(seat: Seat): void {
+    const { subscription } = seat
+    const { entry, path, params } = subscription.request
+    this.#line.clock.clearTimeout(seat.timer)
+    if (seat.id) return
+    try {
+      check(entry.params, params, `params of ${path}`)
+      const frame: Subscribe = [FrameType.SUBSCRIBE, this.#newestId + 1, path, params, subscription.fields()]
+      if (!this.#attached) return
+      this.#line.send(frame)
+      this.#newestId = seat.id = frame[1]
+      this.#asked.set(seat.id, seat)
+    } catch (thrown) {
+      subscription.end(refusalOf(thrown))
+    }
+  }
+
+  #answered(id: number, fields: SubscribedFields | RefusedFields): void {
+    const seat = this.#asked.get(id)
+    if (!seat || seat.channel) return
+    this.#giveUp(seat.former)
+    seat.former = 0
+    if ('error' in fields) return this.#refused(seat, fromWire(fields.error))
+    this.#admit(seat, fields.channel)
+    seat.subscription.admitted(fields)
+  }
+
+  #refused(seat: Seat | undefined, error: TautlineError): void {
+    if (!seat) return
+    this.#vacate(seat)
+    seat.subscription.refused(error)
+  }
+
+  #admit(seat: Seat, channel: string): void {
+    seat.channel = channel
+    this.#asked.set(seat.id, seat)
+    const held = this.#channels.get(channel)
+    if (held) held.add(seat.subscription)
+    else this.#channels.set(channel, new Set([seat.subscription]))
+  }
+
+  #vacate(seat: Seat): void {
+    const { id, channel = '', subscription } = seat
+    seat.id = 0
+    seat.channel = undefined
+    this.#asked.delete(id)
+    const held = this.#channels.get(channel)
+    if (held?.delete(subscription) && held.size === 0) this.#channels.delete(channel)
+  }
+
+  #giveUp(id: number): void {
+    if (id && this.#attached) this.#line.send([FrameType.UNSUBSCRIBE, id])
+  }
+}
+
+function isClosed({ subscription }: Seat): boolean {
+  return subscription.state === 'closed'
+}
+
+function startsAtNewest({ since, rewind, latest }: Request): boolean {
+  return since === undefined && (rewind === 0 || (rewind === undefined && !latest))
+}
+
+/** Asked of what the application gave: the server's name of a channel comes only with its answer. */
+function sameChannel({ subscription: { request: a } }: Seat, { subscription: { request: b } }: Seat): boolean {
+  return a.path === b.path && String(encodeValue(a.params).bytes) === String(encodeValue(b.params).bytes)
+}
