@@ -1,9 +1,13 @@
 import { checkEntry, checkName } from './check.ts'
 import type { ErrorMap, Meta } from './entry.ts'
 import type { Definition, In, Out, ProcedureClient, StreamClient, TopicClient } from './infer.ts'
+import { entriesOf } from './outline.ts'
 import type { Retain } from './retain.ts'
 import type { Schema } from './schema.ts'
 import type { TopicRef } from './server-types.ts'
+
+const MAX_ENTRIES = 10_000
+const MAX_DEPTH = 16
 
 /** A contract, or a group of one: entries and further groups by name. */
 export interface Group {
@@ -128,7 +132,10 @@ export function topic<Message extends Schema, Parts extends TopicParts>(
  * prototype, a leaf that is no entry, an option out of its bounds.
  */
 export function contract<Tree extends Group>(tree: Tree): Tree {
-  return checkGroup(tree, '', []) as Tree
+  const checked = checkGroup(tree, '', [])
+  const { size } = entriesOf(checked)
+  if (size > MAX_ENTRIES) throw new TypeError(`a contract has at most ${MAX_ENTRIES} entries, this one ${size}`)
+  return checked as Tree
 }
 
 /** The compiler's members (`path` before `contract()`, `'~client'`) are not there: the one place that promises them. */
@@ -140,6 +147,7 @@ function checkGroup(group: unknown, path: string, above: readonly unknown[]): ob
   if (!isPlain(group))
     throw new TypeError(`${path || 'the contract'} is neither a procedure, a stream, a topic nor a group of them`)
   if (above.includes(group)) throw new TypeError(`${path} contains itself`)
+  if (above.length > MAX_DEPTH) throw new TypeError(`${path}: groups nest at most ${MAX_DEPTH} deep`)
   const checked: Record<string, unknown> = {}
   for (const [name, node] of Object.entries(group)) {
     const at = path === '' ? name : `${path}.${name}`

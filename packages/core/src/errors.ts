@@ -117,7 +117,7 @@ export class TautlineError<Code extends string = string, Data = unknown> extends
 export function toWire(error: TautlineError): WireError {
   const data = error.issues === undefined ? error.data : { issues: error.issues }
   return {
-    code: error.code,
+    code: cut(error.code, MAX_CODE),
     message: cut(error.message, MAX_MESSAGE),
     ...(data === undefined ? undefined : { data }),
     ...(error.incident === undefined ? undefined : { incident: error.incident }),
@@ -165,8 +165,8 @@ function defaultMessage(code: string): string {
   return isCanonicalCode(code) ? CODES[code].message : code
 }
 
-/** Cuts on a character boundary; half a surrogate pair could not be encoded. */
+/** Never leaves half a surrogate pair, which could not be encoded. */
 function cut(text: string, length: number): string {
   const short = text.length <= length ? text : `${text.slice(0, length - 1)}…`
-  return short.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, '\uFFFD')
+  return short.replace(/\p{Surrogate}/gu, '\uFFFD')
 }

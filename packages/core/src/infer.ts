@@ -84,13 +84,13 @@ type ReadingOf<P> = P extends { readonly down: Schema }
 
 type ChannelOf<P> = P extends { readonly publish: Schema }
   ? P extends { readonly presence: Schema }
-    ? Channel<Message<P>> & Publishes<In<P['publish']>> & HasPresence<Out<P['presence']>>
-    : Channel<Message<P>> & Publishes<In<P['publish']>>
+    ? Channel<Received<P>> & Publishes<In<P['publish']>> & HasPresence<Out<P['presence']>>
+    : Channel<Received<P>> & Publishes<In<P['publish']>>
   : P extends { readonly presence: Schema }
-    ? Channel<Message<P>> & HasPresence<Out<P['presence']>>
-    : Channel<Message<P>>
+    ? Channel<Received<P>> & HasPresence<Out<P['presence']>>
+    : Channel<Received<P>>
 
-type Message<P> = Out<Part<P, 'message'>>
+type Received<P> = Out<Part<P, 'message'>>
 
 /** The errors that `E` declares, as a caller meets them. */
 type Declared<E> = E extends object ? { [Code in keyof E]: TautlineError<Code & string, Out<E[Code]>> }[keyof E] : never
@@ -195,7 +195,7 @@ export type UpItem<T> = T extends AnyStream ? In<Part<T['~parts'], 'up'>> : neve
 export type Params<T> = T extends AnyTopic ? In<Part<T['~parts'], 'params'>> : never
 
 /** A message of a topic, as its subscribers get it. */
-export type MessageOf<T> = T extends AnyTopic ? Message<T['~parts']> : never
+export type Message<T> = T extends AnyTopic ? Received<T['~parts']> : never
 
 /** The errors that a procedure or stream declares. */
 export type Errors<T> = T extends { readonly errors: infer E }

@@ -61,8 +61,8 @@ const RECEIVED =
 
 /** A message written by the schema's author may hold the value too; one or two characters are no secret. */
 function withoutValue(message: string, value: unknown): string {
-  const text = message.replace(RECEIVED, '')
-  return typeof value === 'string' && value.length > 2 ? text.replaceAll(value, '…') : text
+  const text = typeof value === 'string' && value.length > 2 ? message.replaceAll(value, '…') : message
+  return text.slice(0, 4 * MAX_TEXT).replace(RECEIVED, '')
 }
 
 function shorten(text: string, length: number): string {
