@@ -8,6 +8,8 @@ import type { Sender } from './replay.ts'
 
 /** What a peer tells the session (server) or connection (client) that owns it. */
 export interface PeerEvents {
+  /** Server: a frame of this type has come in, and is about to be acted upon; for who counts them. */
+  arrived?(type: number): void
   /** Server: a call, stream or publish begins. */
   opened?(exchange: Exchange, frame: Call | Publish, size: number): void
   /** Any frame that is neither the link's nor an exchange's: subscriptions, TOKEN, DRAIN. */
@@ -120,6 +122,7 @@ export class Peer implements ExchangePeer {
   }
 
   #receive(frame: Frame, size: number): void {
+    this.#options.events.arrived?.(frame[0])
     switch (frame[0]) {
       case FrameType.CALL:
       case FrameType.PUBLISH:
