@@ -1,10 +1,10 @@
 import { fromWire, TautlineError } from '@tautline/core'
 import {
+  type Encoded,
   encodeValue,
   type Frame,
   FrameType,
   type RefusedFields,
-  type Subscribe,
   type SubscribedFields,
 } from '@tautline/core/wire'
 import { backoff } from './backoff.ts'
@@ -15,6 +15,8 @@ import type { TopicLine } from './topic-line.ts'
 /** Where a subscription stands on the present socket. Ids are 0 where there is none. */
 type Seat = {
   readonly subscription: Subscription
+  /** As they are sent, once they were checked. */
+  params: Encoded | undefined
   /** Of its SUBSCRIBE. */
   id: number
   /** Of the one before, kept until `id` is answered, so that a member of a presence does not leave in between. */
@@ -49,7 +51,7 @@ export class Subscriptions implements Desk {
   /** Opens a subscription; whatever is wrong with it is told to `sink`, at the end of the tick at the earliest. */
   add(request: Request, sink: Sink): Subscription {
     const subscription = new Subscription(this, request, sink)
-    const seat = { subscription, id: 0, former: 0, channel: undefined, timer: undefined }
+    const seat = { subscription, params: undefined, id: 0, former: 0, channel: undefined, timer: undefined }
     this.#seats.set(subscription, seat)
     this.#change(seat)
     if (request.signal?.aborted) subscription.close()
@@ -59,7 +61,7 @@ export class Subscriptions implements Desk {
   /** A new socket: every subscription goes on from where it is. */
   attached(): void {
     this.#attached = true
-    for (const seat of [...this.#seats.values()]) {
+    for (const seat of this.#seats.values()) {
       if (!isClosed(seat) && !seat.subscription.away) this.#ask(seat)
     }
   }
@@ -140,7 +142,7 @@ export class Subscriptions implements Desk {
     const changed = [...this.#changed]
     this.#changed.clear()
     const gone = changed.filter(isClosed)
-    for (const seat of changed) if (!isClosed(seat)) this.#begin(seat, gone)
+    for (const seat of changed) if (!isClosed(seat)) this.#ask(seat, gone)
     for (const seat of gone) {
       this.#line.clock.clearTimeout(seat.timer)
       this.#giveUp(seat.id)
@@ -150,13 +152,22 @@ export class Subscriptions implements Desk {
     }
   }
 
-  #begin(seat: Seat, gone: readonly Seat[]): void {
+  #ask(seat: Seat, gone: readonly Seat[] = []): void {
     const { subscription } = seat
+    const { entry, path, params } = subscription.request
+    this.#line.clock.clearTimeout(seat.timer)
     try {
       if (!this.#attached) this.#line.open()
+      if (!seat.params) check(entry.params, params, `params of ${path}`)
+      seat.params ??= encodeValue(params)
+      const fields = subscription.fields()
       const former = subscription.state === 'pending' && gone.find(old => old.channel && sameChannel(seat, old))
-      if (former) this.#inherit(seat, former)
-      this.#ask(seat)
+      if (former && !seat.id) this.#inherit(seat, former)
+      if (seat.id || !this.#attached) return
+      const id = ++this.#newestId
+      this.#line.send([FrameType.SUBSCRIBE, id, path, seat.params, fields])
+      seat.id = id
+      this.#asked.set(id, seat)
     } catch (thrown) {
       subscription.end(refusalOf(thrown))
     }
@@ -174,23 +185,6 @@ export class Subscriptions implements Desk {
       this.#admit(seat, channel)
       seat.subscription.succeed(former.subscription)
     } else seat.former = id
-  }
-
-  #ask(seat: Seat): void {
-    const { subscription } = seat
-    const { entry, path, params } = subscription.request
-    this.#line.clock.clearTimeout(seat.timer)
-    if (seat.id) return
-    try {
-      check(entry.params, params, `params of ${path}`)
-      const frame: Subscribe = [FrameType.SUBSCRIBE, this.#newestId + 1, path, params, subscription.fields()]
-      if (!this.#attached) return
-      this.#line.send(frame)
-      this.#newestId = seat.id = frame[1]
-      this.#asked.set(seat.id, seat)
-    } catch (thrown) {
-      subscription.end(refusalOf(thrown))
-    }
   }
 
   #answered(id: number, fields: SubscribedFields | RefusedFields): void {
@@ -239,7 +233,9 @@ function startsAtNewest({ since, rewind, latest }: Request): boolean {
   return since === undefined && (rewind === 0 || (rewind === undefined && !latest))
 }
 
-/** Asked of what the application gave: the server's name of a channel comes only with its answer. */
-function sameChannel({ subscription: { request: a } }: Seat, { subscription: { request: b } }: Seat): boolean {
-  return a.path === b.path && String(encodeValue(a.params).bytes) === String(encodeValue(b.params).bytes)
+/** Judged by what the application gave: the server names a channel only with its answer. */
+function sameChannel(a: Seat, b: Seat): boolean {
+  return (
+    a.subscription.request.path === b.subscription.request.path && String(a.params?.bytes) === String(b.params?.bytes)
+  )
 }
