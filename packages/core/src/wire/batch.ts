@@ -1,3 +1,5 @@
+import { travelsAlone } from './codec.ts'
+
 /** A message ends before these, unless one frame is larger (protocol.md, "Ground rules"). */
 const MESSAGE_BYTES = 64 * 1024
 const MESSAGE_FRAMES = 10_000
@@ -22,24 +24,33 @@ export class Batch {
     this.#bytes = 0
   }
 
-  /** Hands everything to `send` in as few messages as the rules allow, and is empty. */
-  sendAll(send: (message: Uint8Array) => void): void {
+  /**
+   * Hands everything to `send` in as few messages as the rules allow, and is empty.
+   *
+   * @param longest - largest message that the other side takes, in bytes
+   */
+  sendAll(longest: number, send: (message: Uint8Array) => void): void {
     const frames = this.#frames
+    const most = Math.min(longest, MESSAGE_BYTES)
     this.clear()
     for (let start = 0; start < frames.length; ) {
-      const end = endOfMessage(frames, start)
+      const end = endOfMessage(frames, start, most)
       send(join(frames, start, end))
       start = end
     }
   }
 }
 
-function endOfMessage(frames: readonly Uint8Array[], start: number): number {
+function endOfMessage(frames: readonly Uint8Array[], start: number, most: number): number {
   let bytes = 0
   let end = start
   for (; end < frames.length && end - start < MESSAGE_FRAMES; end++) {
-    bytes += frames[end]?.length ?? 0
-    if (end > start && bytes > MESSAGE_BYTES) break
+    const frame = frames[end]
+    if (!frame) continue
+    bytes += frame.length
+    const isAlone = travelsAlone(frame)
+    if (end > start && (bytes > most || isAlone)) break
+    if (isAlone) return end + 1
   }
   return end
 }

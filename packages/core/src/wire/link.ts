@@ -206,7 +206,7 @@ export class Link {
   flush(): void {
     const socket = this.#socket
     if (!socket) return
-    this.#batch.sendAll(message => {
+    this.#batch.sendAll(this.#options.limits.sendBytes, message => {
       this.#bytesOut += message.length
       socket.send(message)
     })
