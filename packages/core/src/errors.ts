@@ -1,3 +1,5 @@
+import { shorten } from './shorten.ts'
+
 /** What is known of a canonical code, whoever raised it. */
 export interface CodeInfo {
   /** The text of an error that was given none. */
@@ -117,8 +119,8 @@ export class TautlineError<Code extends string = string, Data = unknown> extends
 export function toWire(error: TautlineError): WireError {
   const data = error.issues === undefined ? error.data : { issues: error.issues }
   return {
-    code: cut(error.code, MAX_CODE),
-    message: cut(error.message, MAX_MESSAGE),
+    code: shorten(error.code, MAX_CODE),
+    message: shorten(error.message, MAX_MESSAGE),
     ...(data === undefined ? undefined : { data }),
     ...(error.incident === undefined ? undefined : { incident: error.incident }),
     ...(error.mayHaveRun === undefined ? undefined : { mayHaveRun: error.mayHaveRun }),
@@ -132,10 +134,10 @@ export function fromWire(map: unknown): TautlineError {
   const issues = code === 'INVALID_ARGUMENT' && isRecord(data) ? readIssues(data.issues) : undefined
   return new TautlineError(
     known ? code : 'UNKNOWN',
-    typeof message === 'string' ? cut(message, MAX_MESSAGE) : undefined,
+    typeof message === 'string' ? shorten(message, MAX_MESSAGE) : undefined,
     {
       data: issues === undefined ? (data ?? undefined) : undefined,
-      incident: typeof incident === 'string' ? cut(incident, MAX_INCIDENT) : undefined,
+      incident: typeof incident === 'string' ? shorten(incident, MAX_INCIDENT) : undefined,
       mayHaveRun: typeof mayHaveRun === 'boolean' ? mayHaveRun : undefined,
       issues,
     },
@@ -148,7 +150,7 @@ function readIssues(value: unknown): Issue[] | undefined {
     const { path, message } = isRecord(issue) ? issue : {}
     return {
       path: Array.isArray(path) ? path.slice(0, MAX_PATH).filter(isPathSegment) : [],
-      message: typeof message === 'string' ? cut(message, MAX_MESSAGE) : '',
+      message: typeof message === 'string' ? shorten(message, MAX_MESSAGE) : '',
     }
   })
 }
@@ -163,10 +165,4 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 
 function defaultMessage(code: string): string {
   return isCanonicalCode(code) ? CODES[code].message : code
-}
-
-/** Never leaves half a surrogate pair, which could not be encoded. */
-function cut(text: string, length: number): string {
-  const short = text.length <= length ? text : `${text.slice(0, length - 1)}…`
-  return short.replace(/\p{Surrogate}/gu, '\uFFFD')
 }

@@ -1,4 +1,5 @@
 import type { Issue } from './errors.ts'
+import { shorten } from './shorten.ts'
 
 /** An issue as a Standard Schema validator reports it. */
 export interface RawIssue {
@@ -38,7 +39,8 @@ export function boundIssues(raw: readonly RawIssue[], root: unknown): readonly I
 }
 
 function boundIssue({ message, path = [] }: RawIssue, root: unknown): Issue {
-  const keys = path.slice(0, MAX_DEPTH).map(segment => (typeof segment === 'object' ? segment.key : segment))
+  // arktype's paths are a kind of Array that `slice` and `map` would make more of.
+  const keys = Array.from(path, segment => (typeof segment === 'object' ? segment.key : segment)).slice(0, MAX_DEPTH)
   const value = keys.reduce<unknown>(childOf, root)
   return { path: keys.map(segmentOf), message: shorten(withoutValue(String(message), value), MAX_TEXT) }
 }
@@ -63,10 +65,6 @@ const RECEIVED =
 function withoutValue(message: string, value: unknown): string {
   const text = typeof value === 'string' && value.length > 2 ? message.replaceAll(value, '…') : message
   return text.slice(0, 4 * MAX_TEXT).replace(RECEIVED, '')
-}
-
-function shorten(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`
 }
 
 function sizeOf({ path, message }: Issue): number {
