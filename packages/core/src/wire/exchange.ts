@@ -9,7 +9,7 @@ export type Outcome =
   | { readonly kind: 'end'; readonly value: unknown }
   /** The failure came (caller), or the session was lost (either). */
   | { readonly kind: 'fail'; readonly error: TautlineError }
-  /** The caller lost interest (callee only). */
+  /** The caller lost interest (callee only). Not over yet: whoever is told may still answer, else `CANCELLED` is. */
   | { readonly kind: 'cancel' }
 
 /** What an exchange needs of the peer that it belongs to. */
@@ -45,7 +45,10 @@ export class Exchange {
   #credit: number
   #items: Queue<unknown> | undefined
   #over = false
-  #wake: (() => void) | undefined
+  /** Of the pump: credit came, or room, or the end. */
+  #wake = (): void => undefined
+  /** What it waits for room by: listened to once, however often credit comes meanwhile. */
+  #room: Promise<void> | undefined
 
   /** Told once when the other side, or the loss of the session, ended the exchange; never for this side's own end. */
   onOver: (outcome: Outcome) => void = () => undefined
@@ -81,8 +84,7 @@ export class Exchange {
   async pump(source: Source, check: (item: unknown) => unknown = item => item): Promise<unknown> {
     try {
       for (;;) {
-        while (!this.#over && this.#credit <= 0) await this.#granted()
-        for (let room = this.#peer.room(); room && !this.#over; room = this.#peer.room()) await room
+        while (!this.#over && !this.#mayItem()) await this.#woken()
         if (this.#over) return leave(source)
         const step = await source.next()
         if (step.done) return step.value
@@ -140,7 +142,7 @@ export class Exchange {
         return
       case FrameType.CREDIT:
         this.#credit += frame[2]
-        this.#wake?.()
+        this.#wake()
         return
       case FrameType.END:
         if (this.#role === 'caller') this.#settle({ kind: 'end', value: frame[2] })
@@ -151,19 +153,26 @@ export class Exchange {
         else this.#items?.fail(fromWire(frame[2]))
         return
       case FrameType.CANCEL:
-        this.#settle({ kind: 'cancel' })
+        this.onOver({ kind: 'cancel' })
+        this.fail(new TautlineError('CANCELLED'))
         return
       default:
         throw new ProtocolError('not a frame of an exchange')
     }
   }
 
-  #granted(): Promise<void> {
+  /** Whether there is credit and room for an item; if not, what is missing wakes the pump. */
+  #mayItem(): boolean {
+    if (this.#credit <= 0) return false
+    const room = this.#peer.room()
+    if (room && room !== this.#room) void room.then(() => this.#wake())
+    this.#room = room
+    return room === undefined
+  }
+
+  #woken(): Promise<void> {
     return new Promise(resolve => {
-      this.#wake = () => {
-        this.#wake = undefined
-        resolve()
-      }
+      this.#wake = resolve
     })
   }
 
@@ -180,7 +189,7 @@ export class Exchange {
     else if (outcome.kind === 'fail') this.#items?.fail(outcome.error)
     else this.#items?.fail(new TautlineError('CANCELLED', 'the caller lost interest'))
     this.#peer.forget(this)
-    this.#wake?.()
+    this.#wake()
   }
 }
 

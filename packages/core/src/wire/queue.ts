@@ -41,8 +41,8 @@ export class Queue<T> implements AsyncIterableIterator<T, undefined, undefined> 
   /** Takes one item of `size` bytes in; `false` when there was no room left before it. */
   push(item: T, size: number): boolean {
     if (this.#room <= 0) return false
-    if (this.#rest.kind !== 'more') return true
     this.#room -= size
+    if (this.#rest.kind !== 'more') return true
     if (this.#discarding) this.#consume(size)
     else if (this.#waiters.length > 0) {
       this.#waiters.shift()?.resolve({ done: false, value: item })
@@ -79,11 +79,11 @@ export class Queue<T> implements AsyncIterableIterator<T, undefined, undefined> 
     return rest.kind === 'failed' ? Promise.reject(rest.error) : Promise.resolve({ done: true, value: undefined })
   }
 
-  /** The consumer has had enough: whoever waits gets the end, and nothing is kept any more. */
+  /** The consumer has had enough: whoever waits gets the end, nothing is kept, and nothing more is granted. */
   return(): Promise<IteratorResult<T, undefined>> {
-    this.discard()
     this.end()
     this.#rest = { kind: 'ended' }
+    this.discard()
     return Promise.resolve({ done: true, value: undefined })
   }
 

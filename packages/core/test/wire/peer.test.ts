@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { VirtualClock } from '../../../testing/src/clock.ts'
 import { TautlineError } from '../../src/errors.ts'
 import { Deadlines } from '../../src/wire/deadlines.ts'
@@ -147,6 +147,31 @@ describe('a peer', () => {
     expect(server.broken).toEqual([])
   })
 
+  it('answers a cancellation once: as whoever is told answers, else with CANCELLED', async () => {
+    for (const answer of [undefined, new TautlineError('CANCELLED', 'as you wish', { mayHaveRun: true })]) {
+      const { caller, callee } = await open()
+      const sent = vi.spyOn(server.peer, 'send')
+      const told: Outcome[] = []
+      callee.onOver = outcome => {
+        told.push(outcome)
+        if (answer) callee.fail(answer)
+      }
+      const items = callee.items.next()
+      caller.cancel()
+      await expect(items).rejects.toMatchObject({ code: 'CANCELLED' })
+      callee.end('too late')
+      expect(told).toEqual([{ kind: 'cancel' }])
+      expect(sent.mock.calls.map(([frame]) => frame)).toEqual([
+        [
+          FrameType.FAIL,
+          callee.id,
+          { code: 'CANCELLED', ...(answer ? { mayHaveRun: true } : {}), message: expect.anything() },
+        ],
+      ])
+      sent.mockRestore()
+    }
+  })
+
   it('resends a call whose caller is gone as its cancellation', async () => {
     client.peer.link.detach()?.abandon()
     const caller = client.peer.open({ window: 1, frame: id => [FrameType.CALL, id, 'a.b'] })
@@ -224,6 +249,20 @@ describe('a source that is pumped', () => {
     callee.end()
     await clock.settle()
     expect(got).toBe(100)
+  })
+
+  it('is left when the other side leaves, also while it waits for room, however often credit comes', async () => {
+    const { caller, callee } = await open(1_000_000)
+    const source = { next: vi.fn(), return: vi.fn() }
+    const mayItem = vi.spyOn(server.peer.link, 'mayItem', 'get').mockReturnValue(false)
+    const pumping = callee.pump(source)
+    for (let i = 0; i < 10; i++) callee.receive([FrameType.CREDIT, callee.id, 1], 4)
+    await clock.settle()
+    caller.cancel()
+    expect(await pumping).toBeUndefined()
+    expect(source.next).not.toHaveBeenCalled()
+    expect(source.return).toHaveBeenCalledOnce()
+    mayItem.mockRestore()
   })
 
   it('passes on what the source throws, and lets it clean up when the other side leaves', async () => {

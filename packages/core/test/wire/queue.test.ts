@@ -50,6 +50,16 @@ describe('a queue', () => {
     expect(await pending).toEqual({ done: true, value: undefined })
   })
 
+  it('grants nothing more once the reader has left, and takes no more than it had granted', async () => {
+    const { items, granted } = queue(10)
+    items.push('a', 9)
+    await items.return()
+    expect(items.push('b', 9)).toBe(true)
+    expect(items.push('c', 9)).toBe(false)
+    expect(granted).toEqual([])
+    expect(items.length).toBe(0)
+  })
+
   it('drops and grants what nobody wants', () => {
     const { items, granted } = queue(10)
     items.push('a', 6)
