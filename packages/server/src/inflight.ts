@@ -1,0 +1,59 @@
+import { TautlineError } from '@tautline/core'
+
+/** What the calls of one session may hold at a time. */
+export interface InFlightLimits {
+  /** Calls, streams and publishes whose handlers have not settled. */
+  readonly calls: number
+  /** Their inputs and the answers that have not left, in bytes. */
+  readonly callBytes: number
+}
+
+/** The slots and bytes that the calls of one session hold (guarantees.md, "Limits"). */
+export class InFlight {
+  readonly #limits: InFlightLimits
+  readonly #unsent: () => number
+  #calls = 0
+  #bytes = 0
+
+  /** @param unsent - bytes of the session that have not left this process. */
+  constructor(limits: InFlightLimits, unsent: () => number = () => 0) {
+    this.#limits = limits
+    this.#unsent = unsent
+  }
+
+  /** Slots that are taken. */
+  get calls(): number {
+    return this.#calls
+  }
+
+  /** Bytes of the inputs of calls in flight. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Whether one more answer may wait to be sent; the last one may go beyond the limit. */
+  get mayAnswer(): boolean {
+    return this.#unsent() < this.#limits.callBytes
+  }
+
+  /**
+   * Takes a slot for a call that came in `size` bytes.
+   *
+   * @throws {@link TautlineError} `RESOURCE_EXHAUSTED` when there is none left, and none is taken.
+   */
+  take(size: number): void {
+    const { calls, callBytes } = this.#limits
+    if (this.#calls >= calls) throw new TautlineError('RESOURCE_EXHAUSTED', `more than ${calls} calls in flight`)
+    if (this.#bytes + size + this.#unsent() > callBytes) {
+      throw new TautlineError('RESOURCE_EXHAUSTED', `more than ${callBytes} bytes in flight`)
+    }
+    this.#calls += 1
+    this.#bytes += size
+  }
+
+  /** Gives a slot back. */
+  release(size: number): void {
+    this.#calls -= 1
+    this.#bytes -= size
+  }
+}

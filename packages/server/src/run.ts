@@ -1,0 +1,213 @@
+import type { CallSession } from '@tautline/core'
+import { TautlineError } from '@tautline/core'
+import type { Clock, Deadline, Deadlines, Exchange, Outcome } from '@tautline/core/wire'
+import type { Route } from './handlers.ts'
+import type { InFlight } from './inflight.ts'
+import type { Tally } from './tally.ts'
+import type { Topics } from './topics.ts'
+
+/** A slot is given back so many ms after its signal fired, also when its handler has not settled. */
+const LINGER_MS = 60_000
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
+
+/** Whoever calls: a session, or code of this process. */
+export interface Caller {
+  /** The caller as handlers see it. */
+  readonly session: CallSession
+  /** Read when a call begins; a refresh replaces it, and running calls keep theirs. */
+  readonly context: unknown
+  readonly inflight: InFlight
+  /** Set by callers in this process: what they publish is nobody's own, and outlives them. */
+  readonly local?: boolean
+}
+
+/** Where the answer goes: an exchange, or a caller in this process. */
+export interface Answering extends Pick<Exchange, 'over' | 'pump' | 'end' | 'fail' | 'onOver'> {
+  /** The items that the caller sends. */
+  readonly items: AsyncIterator<unknown, undefined, undefined>
+}
+
+/** What all runs of a server share. */
+export interface RunParts {
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+  readonly topics: Topics
+  readonly tally: Tally
+}
+
+/** What one run is about. */
+export interface RunOptions {
+  readonly route: Route
+  readonly action: 'call' | 'subscribe' | 'publish'
+  readonly caller: Caller
+  readonly answer: Answering
+  /** Bytes of the frame; the run holds a slot for them. An admission holds none. */
+  readonly size?: number
+  readonly timeoutMs: number | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** Makes it idempotent. */
+  readonly key?: string | undefined
+  /** The input, or the params of a topic, as it came. */
+  readonly input: unknown
+  /** What a client publishes, as it came. */
+  readonly message?: unknown
+  /** An admission to a topic's presence: whoever looks on is no member. */
+  readonly looksOn?: boolean
+}
+
+/**
+ * Running until it is answered from outside (`stopped`: cancel, deadline, lost session), and freed when its slot is
+ * given back: as soon as all of its user code has settled, or some time after the stop.
+ */
+type State =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'stopped'; readonly error: TautlineError }
+  | { readonly kind: 'freed'; readonly error?: TautlineError }
+
+const RUNNING: State = { kind: 'running' }
+const FREED: State = { kind: 'freed' }
+
+/** One call, stream, publish or admission under way, from its frame until its handlers have settled. */
+export class Run {
+  readonly route: Route
+  readonly action: 'call' | 'subscribe' | 'publish'
+  readonly caller: Caller
+  readonly answer: Answering
+  readonly headers: Readonly<Record<string, string>>
+  readonly key: string | undefined
+  readonly looksOn: boolean
+  /** The context that it began with. */
+  readonly context: unknown
+  /** The input, or the params of a topic; parsed before any handler sees it. */
+  input: unknown
+  /** What a client publishes; parsed before any handler sees it. */
+  message: unknown
+  /** Both as they came; with a key only. */
+  readonly asked: unknown
+  /** Whether a handler may have begun. */
+  begun = false
+  /** What others see of a subscriber who was let in. */
+  member: unknown
+  readonly #parts: RunParts
+  readonly #size: number | undefined
+  readonly #deadlineAt: number | undefined
+  #state = RUNNING
+  #unsettled = 1
+  #deadline: Deadline | undefined
+  #controller: AbortController | undefined
+
+  /** @throws what {@link InFlight.take} throws; then nothing runs. */
+  constructor(parts: RunParts, options: RunOptions) {
+    const { route, action, caller, answer, size, timeoutMs, headers, key, looksOn, input, message } = options
+    if (size !== undefined) caller.inflight.take(size)
+    this.#parts = parts
+    this.#size = size
+    this.#deadlineAt = timeoutMs === undefined ? undefined : parts.clock.now() + timeoutMs
+    this.route = route
+    this.action = action
+    this.caller = caller
+    this.answer = answer
+    this.headers = headers ?? NO_HEADERS
+    this.key = key
+    this.input = input
+    this.message = message
+    this.asked = key === undefined ? undefined : [input, message]
+    this.looksOn = looksOn ?? false
+    this.context = caller.context
+    answer.onOver = outcome => this.#over(outcome)
+  }
+
+  get session(): CallSession {
+    return this.caller.session
+  }
+
+  get topics(): Topics {
+    return this.#parts.topics
+  }
+
+  /** Made when it is asked for: most handlers never do. */
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController()
+      if (this.stopped) this.#controller.abort(this.stopped)
+    }
+    return this.#controller.signal
+  }
+
+  /** When the signal fires at the latest, in ms since the epoch. */
+  get deadline(): number | undefined {
+    if (this.#deadlineAt === undefined) return undefined
+    return Date.now() + Math.round(this.#deadlineAt - this.#parts.clock.now())
+  }
+
+  /** Why the signal fired. */
+  get stopped(): TautlineError | undefined {
+    return this.#state.kind === 'running' ? undefined : this.#state.error
+  }
+
+  /** Arms the deadline, unless all is over already: a handler that answers at once costs no timer. */
+  watch(): void {
+    if (this.#state.kind !== 'running' || this.#deadlineAt === undefined) return
+    const left = this.#deadlineAt - this.#parts.clock.now()
+    this.#deadline = this.#parts.deadlines.add(Math.max(0, left), () => {
+      this.stop(new TautlineError('DEADLINE_EXCEEDED', undefined, { mayHaveRun: this.begun }))
+    })
+  }
+
+  /** More user code runs that the slot must wait for, until {@link Run.settled}. */
+  hold(): void {
+    this.#unsettled += 1
+  }
+
+  /** Some of its user code has settled; with the last of it the slot is free. */
+  settled(): void {
+    this.#unsettled -= 1
+    if (this.#unsettled === 0) this.#free()
+  }
+
+  /** Answers with the result; throws when it cannot be sent, and nothing was answered. */
+  end(value: unknown): void {
+    if (this.answer.over) return
+    if (!this.caller.inflight.mayAnswer) {
+      throw new TautlineError('RESOURCE_EXHAUSTED', 'too many answers wait to be sent', { mayHaveRun: true })
+    }
+    this.answer.end(value)
+    this.#parts.tally.count(this.route.entry.path, 'OK')
+  }
+
+  /** Answers with a failure; what still runs is told to stop. Throws when it cannot be sent. */
+  fail(error: TautlineError): void {
+    if (this.answer.over) return
+    this.answer.fail(error)
+    this.#parts.tally.count(this.route.entry.path, error.code)
+    if (this.#unsettled > 1) this.#stop(error)
+  }
+
+  /** Ends it from outside: the caller is told at once, the signal fires, and the slot waits for the handler. */
+  stop(error: TautlineError): void {
+    if (this.#state.kind !== 'running') return
+    if (!this.answer.over) this.answer.fail(error)
+    this.#parts.tally.count(this.route.entry.path, error.code)
+    this.#stop(error)
+  }
+
+  #over(outcome: Outcome): void {
+    if (outcome.kind === 'fail') this.stop(outcome.error)
+    else this.stop(new TautlineError('CANCELLED', undefined, { mayHaveRun: this.begun }))
+  }
+
+  #stop(error: TautlineError): void {
+    this.#state = { kind: 'stopped', error }
+    this.#parts.deadlines.delete(this.#deadline)
+    this.#deadline = this.#parts.deadlines.add(LINGER_MS, () => this.#free())
+    this.#controller?.abort(error)
+  }
+
+  #free(): void {
+    if (this.#state.kind === 'freed') return
+    this.#state = this.#state.kind === 'stopped' ? { ...this.#state, kind: 'freed' } : FREED
+    this.#parts.deadlines.delete(this.#deadline)
+    if (this.#size !== undefined) this.caller.inflight.release(this.#size)
+  }
+}

@@ -1,0 +1,78 @@
+import { parse, TautlineError, type TopicEntry, type TopicRef } from '@tautline/core'
+import { type Position, positionText } from '@tautline/core/wire'
+import type { Routes } from './handlers.ts'
+
+/** How a message is published. */
+export interface PublishOptions {
+  /** With the same key it is published once. */
+  readonly key?: string | undefined
+  /** Public id of the session whose end takes an owned key out of a `latestBy` topic. */
+  readonly owner?: string | undefined
+}
+
+/** What calls need of the topics. Params are parsed, messages are not. */
+export interface TopicsPort {
+  publish(topic: TopicEntry, params: unknown, message: unknown, options?: PublishOptions): Promise<Position>
+  retract(topic: TopicEntry, params: unknown, key: string): Promise<unknown>
+}
+
+/** Publishes and retracts for code of this process: what does not fit is that code's mistake, and no caller's. */
+export class Topics {
+  readonly #routes: Routes
+  readonly #port: TopicsPort
+
+  constructor(routes: Routes, port: TopicsPort) {
+    this.#routes = routes
+    this.#port = port
+  }
+
+  /** Publishes on the topic of that reference. */
+  async publish(
+    ref: TopicRef<never, never>,
+    params: unknown,
+    message: unknown,
+    options?: PublishOptions,
+  ): Promise<string | undefined> {
+    const topic = this.#entry(ref)
+    return positionText(await this.publishParsed(topic, await this.#params(topic, params), message, options))
+  }
+
+  /** Publishes with params that have been parsed. */
+  async publishParsed(
+    topic: TopicEntry,
+    params: unknown,
+    message: unknown,
+    options?: PublishOptions,
+  ): Promise<Position> {
+    try {
+      return await this.#port.publish(topic, params, message, options)
+    } catch (error) {
+      throw ours(error, `a message published on '${topic.path}'`)
+    }
+  }
+
+  /** Takes the newest message of a key out of a `latestBy` topic. */
+  async retract(ref: TopicRef<never, never>, params: unknown, key: string): Promise<void> {
+    const topic = this.#entry(ref)
+    await this.#port.retract(topic, await this.#params(topic, params), key)
+  }
+
+  async #params(topic: TopicEntry, params: unknown): Promise<unknown> {
+    try {
+      return await parse(topic.params, params, 'params')
+    } catch (error) {
+      throw ours(error, `params given for '${topic.path}'`)
+    }
+  }
+
+  #entry(ref: TopicRef<never, never>): TopicEntry {
+    const route = this.#routes.get(ref.path)
+    if (route?.kind !== 'topic') throw new TypeError(`the contract has no topic '${ref.path}'`)
+    return route.entry
+  }
+}
+
+function ours(error: unknown, what: string): unknown {
+  if (!(error instanceof TautlineError) || error.code !== 'INVALID_ARGUMENT') return error
+  return new TypeError(`${what} does not fit: ${error.message}`, { cause: error })
+}
