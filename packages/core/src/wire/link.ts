@@ -21,6 +21,8 @@ const HELD_BYTES = 256 * 1024
 export interface LinkEvents {
   /** A frame came in, neither ACK, PING nor PONG; `size` is its bytes on the wire. */
   frame(frame: Frame, size: number): void
+  /** A PONG came in. */
+  pong?(): void
   /** The other side broke the protocol, or a limit; the owner closes the socket with the error's code. */
   broken(error: ProtocolError): void
   /** The socket closed by itself, or was closed by the other side; the link is detached. */
@@ -287,7 +289,8 @@ export class Link {
       this.#replay.forget(frame[1])
       this.#options.events.room()
     } else if (frame[0] === FrameType.PING) this.send([FrameType.PONG])
-    else if (frame[0] !== FrameType.PONG) this.#options.events.frame(frame, size)
+    else if (frame[0] === FrameType.PONG) this.#options.events.pong?.()
+    else this.#options.events.frame(frame, size)
   }
 
   #count(size: number): void {

@@ -14,6 +14,8 @@ export interface PeerEvents {
   opened?(exchange: Exchange, frame: Call | Publish, size: number): void
   /** Any frame that is neither the link's nor an exchange's: subscriptions, TOKEN, DRAIN. */
   frame(frame: Frame, size: number): void
+  /** The other side answered a PING. */
+  pong?(): void
   /** The other side broke the protocol, or a limit; the owner closes the socket with the error's code. */
   broken(error: ProtocolError): void
   /** The socket is gone; exchanges wait for the next one. */
@@ -62,6 +64,7 @@ export class Peer implements ExchangePeer {
       limits,
       events: {
         frame: (frame, size) => this.#receive(frame, size),
+        pong: () => events.pong?.(),
         broken: error => events.broken(error),
         closed: (code, reason) => events.closed(code, reason),
         room: () => this.#roomAgain(),
