@@ -1,0 +1,93 @@
+import { type Frame, FrameType, type Side, type WelcomeFields } from '../../src/wire/frames.ts'
+
+export const welcome: WelcomeFields = {
+  session: 'V1StGXR8_Z5jdHi6B-myT',
+  publicId: 'aB3-x_9',
+  resumed: false,
+  received: 0,
+  contract: '5d41402a',
+  heartbeatMs: 25_000,
+  resumeMs: 30_000,
+  limits: {
+    messageBytes: 1_048_576,
+    window: 262_144,
+    calls: 256,
+    callBytes: 8_388_608,
+    subscriptions: 128,
+    rate: 1_000,
+    burst: 2_000,
+    replayBytes: 1_048_576,
+    timeoutMs: 3_600_000,
+  },
+  features: ['example'],
+  route: 'eu-1/7',
+}
+
+const error = { code: 'ROOM_CLOSED', message: 'closed', data: { until: new Date(0) }, incident: 'x7', mayHaveRun: true }
+
+/** Frames of each type as they should be, full and bare, with who sends them. */
+export const samples: readonly (readonly [from: Side, frame: Frame])[] = [
+  ['client', [FrameType.HELLO, {}]],
+  [
+    'client',
+    [
+      FrameType.HELLO,
+      {
+        token: 'eyJhbGciOi',
+        session: ['V1StGXR8_Z5jdHi6B-myT', 7, 2],
+        contract: '5d41402a',
+        client: 'tautline-js/0.1.0',
+        features: ['example'],
+      },
+    ],
+  ],
+  ['server', [FrameType.WELCOME, welcome]],
+  ['client', [FrameType.CALL, 1, 'rooms.search']],
+  [
+    'client',
+    [
+      FrameType.CALL,
+      2,
+      'rooms.post',
+      { room: 'lobby', text: 'hi' },
+      { timeoutMs: 5_000, window: 65_536, key: 'k1', headers: { 'x-trace': '00-4bf9' } },
+    ],
+  ],
+  ['client', [FrameType.ITEM, 3, Uint8Array.of(1, 2, 3)]],
+  ['server', [FrameType.ITEM, 3, { received: 3 }]],
+  ['client', [FrameType.END, 3]],
+  ['server', [FrameType.END, 3, { sha256: 'ba78' }]],
+  ['client', [FrameType.FAIL, 3, { code: 'ABORTED', message: '' }]],
+  ['server', [FrameType.FAIL, 3, error]],
+  ['client', [FrameType.CANCEL, 2]],
+  ['client', [FrameType.CREDIT, 2, 131_072]],
+  ['server', [FrameType.CREDIT, 3, 131_072]],
+  ['client', [FrameType.SUBSCRIBE, 1, 'rooms.feed', { room: 'lobby' }]],
+  ['client', [FrameType.SUBSCRIBE, 2, 'rooms.feed@presence', { room: 'lobby' }, { since: ['e1', 41], rewind: 50 }]],
+  [
+    'server',
+    [FrameType.SUBSCRIBED, 1, { channel: 'rooms.feed.gaRyb29t', epoch: 'e1', offset: 41, head: 44, gap: false }],
+  ],
+  ['server', [FrameType.SUBSCRIBED, 1, { channel: 'c', epoch: null, offset: 0, head: 0, gap: true }]],
+  ['server', [FrameType.SUBSCRIBED, 1, { error }]],
+  ['server', [FrameType.MESSAGE, 'rooms.feed.gaRyb29t', 42, { text: 'hi' }]],
+  ['server', [FrameType.MESSAGE, 'positions.gaRyb29t', 43, { who: 'ada', x: 1 }, 'ada']],
+  ['server', [FrameType.RETRACT, 'positions.gaRyb29t', 44, 'ada']],
+  ['server', [FrameType.GAP, 'rooms.feed.gaRyb29t', 'e2', 0]],
+  ['server', [FrameType.GAP, 'rooms.feed.gaRyb29t', null, 0]],
+  ['client', [FrameType.UNSUBSCRIBE, 1]],
+  ['server', [FrameType.UNSUBSCRIBE, 1]],
+  ['server', [FrameType.UNSUBSCRIBE, 1, error]],
+  ['client', [FrameType.PUBLISH, 4, 'rooms.feed', { room: 'lobby' }, { text: 'hi' }]],
+  ['client', [FrameType.PUBLISH, 4, 'rooms.feed', { room: 'lobby' }, { text: 'hi' }, { key: 'k2' }]],
+  ['client', [FrameType.PING]],
+  ['server', [FrameType.PING]],
+  ['client', [FrameType.PONG]],
+  ['server', [FrameType.PONG]],
+  ['client', [FrameType.ACK, 64]],
+  ['server', [FrameType.ACK, 0]],
+  ['client', [FrameType.TOKEN, 'eyJhbGciOi']],
+  ['client', [FrameType.TOKEN]],
+  ['server', [FrameType.TOKEN]],
+  ['server', [FrameType.DRAIN, { inMs: 1_500, graceMs: 10_000 }]],
+]
