@@ -1,0 +1,55 @@
+/** What a transport knows of the HTTP request that asked for a WebSocket. A fetch `Request` fits, and so does Node's. */
+export interface UpgradeRequest {
+  readonly headers?:
+    | Iterable<readonly [name: string, value: string]>
+    | { readonly [name: string]: string | readonly string[] | undefined }
+  /** Path and query, or the whole URL. */
+  readonly url?: string | undefined
+  /** The client's network address. */
+  readonly address?: string | undefined
+  /** Whether it came over TLS; `undefined` when that is not known, as behind a proxy. */
+  readonly secure?: boolean | undefined
+}
+
+/** The facts of an upgrade request: all that is kept of it. */
+export interface Arrival {
+  /** By lower-case name; several of one name are joined as HTTP joins them. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly url: string | undefined
+  readonly address: string | undefined
+  readonly secure: boolean | undefined
+}
+
+/** Those that say how to speak WebSocket, and nothing about who speaks. */
+const HANDSHAKE = /^(connection|upgrade|sec-websocket-.*)$/
+
+/** Takes the facts out of an upgrade request, which is not kept. */
+export function arrivalOf({ headers = {}, url, address, secure }: UpgradeRequest): Arrival {
+  const facts: Record<string, string> = Object.create(null)
+  for (const [header, value] of Symbol.iterator in headers ? headers : Object.entries(headers)) {
+    const name = header.toLowerCase()
+    if (value === undefined || HANDSHAKE.test(name)) continue
+    facts[name] = typeof value === 'string' ? value : value.join(', ')
+  }
+  return { headers: facts, url, address, secure }
+}
+
+/** The cookies of a `Cookie` header. Of several with one name the first counts, as browsers send the closest first. */
+export function cookiesOf(header = ''): Readonly<Record<string, string>> {
+  const cookies: Record<string, string> = Object.create(null)
+  for (const pair of header.split(';')) {
+    const equals = pair.indexOf('=')
+    const name = pair.slice(0, equals).trim()
+    if (equals > 0 && !(name in cookies)) cookies[name] = unescaped(pair.slice(equals + 1).trim())
+  }
+  return cookies
+}
+
+function unescaped(value: string): string {
+  const bare = value.startsWith('"') && value.endsWith('"') && value.length > 1 ? value.slice(1, -1) : value
+  try {
+    return decodeURIComponent(bare)
+  } catch {
+    return bare
+  }
+}

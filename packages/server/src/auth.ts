@@ -1,0 +1,116 @@
+import { type Anyone, TautlineError } from '@tautline/core'
+import { CloseCode, type Deadlines, reasonOf } from '@tautline/core/wire'
+import { type Arrival, cookiesOf } from './arrival.ts'
+import type { Failures } from './failures.ts'
+import { anyone } from './handlers.ts'
+
+/** What `authenticate` is asked about. */
+export interface AuthenticateRequest {
+  /** What the client's `token` function gave it. */
+  readonly token: string | undefined
+  /** Headers of the upgrade request, by lower-case name. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Its cookies. A browser sends them whoever wrote the page: `origins` keeps other people's pages out. */
+  readonly cookies: Readonly<Record<string, string>>
+  /** The client's network address; behind a proxy see `trustProxy`. */
+  readonly address: string | undefined
+  /** Path and query of the upgrade request. */
+  readonly url: string | undefined
+  /**
+   * The context of the session that resumes, or that brings a fresh token; else `undefined`. It proves nothing: whoever
+   * asks still has to show who they are. (Typed `unknown`, since the type of the context comes from what is returned.)
+   */
+  readonly previous: unknown
+}
+
+/** What `authenticate` found out. */
+export interface Authenticated<Context> {
+  /** What handlers see as `call.context`. */
+  readonly context: Context
+  /** Who it is, 1 to 255 characters. Without it, a session is bound to its own secret only. */
+  readonly identity?: string | undefined
+  /** When this is no longer true: a `Date`, or ms since the epoch. The client is asked for a fresh token in time. */
+  readonly expiresAt?: Date | number | undefined
+}
+
+/**
+ * Decides who a client is, once per socket and for each fresh token. Throw a `TautlineError` with `UNAUTHENTICATED` or
+ * `PERMISSION_DENIED` to turn it away for good; after anything else it tries again later.
+ */
+export type Authenticate<Context> = (
+  request: AuthenticateRequest,
+) => Authenticated<Context> | Promise<Authenticated<Context>>
+
+/** Who a client is. */
+export interface Credentials {
+  readonly context: unknown
+  readonly identity: string | undefined
+  /** How long that is true, in ms from now; `Infinity` for good. */
+  readonly lifeMs: number
+}
+
+/** What came of asking: who it is, or what to close the socket with. */
+export type Verdict =
+  | { readonly kind: 'known'; readonly credentials: Credentials }
+  | { readonly kind: 'refused'; readonly code: number; readonly reason: string }
+
+/** Asks `authenticate`, at most so long, and lets nothing that it throws out. */
+export class Authenticator {
+  readonly #authenticate: Authenticate<unknown> | Anyone
+  readonly #deadlines: Deadlines
+  readonly #withinMs: number
+  readonly #failures: Failures
+
+  constructor(authenticate: Authenticate<unknown> | Anyone, deadlines: Deadlines, withinMs: number, failures: Failures) {
+    this.#authenticate = authenticate
+    this.#deadlines = deadlines
+    this.#withinMs = withinMs
+    this.#failures = failures
+  }
+
+  /** Never rejects. */
+  ask(token: string | undefined, arrival: Arrival, previous: unknown): Promise<Verdict> {
+    return new Promise(resolve => {
+      const deadline = this.#deadlines.add(this.#withinMs, () => {
+        resolve({ kind: 'refused', code: CloseCode.OVERLOADED, reason: 'authentication takes too long' })
+      })
+      void this.#judge(token, arrival, previous).then(verdict => {
+        this.#deadlines.delete(deadline)
+        resolve(verdict)
+      })
+    })
+  }
+
+  async #judge(token: string | undefined, arrival: Arrival, previous: unknown): Promise<Verdict> {
+    if (this.#authenticate === anyone) return { kind: 'known', credentials: ANYONE }
+    const { headers, address, url } = arrival
+    const cookies = cookiesOf(headers['cookie'])
+    try {
+      const found = await this.#authenticate({ token, headers, cookies, address, url, previous })
+      return { kind: 'known', credentials: credentialsOf(found) }
+    } catch (thrown) {
+      if (thrown instanceof TautlineError) {
+        const reason = reasonOf(thrown.message)
+        if (thrown.code === 'UNAUTHENTICATED') return { kind: 'refused', code: CloseCode.UNAUTHENTICATED, reason }
+        if (thrown.code === 'PERMISSION_DENIED') return { kind: 'refused', code: CloseCode.PERMISSION_DENIED, reason }
+      }
+      const incident = this.#failures.report(thrown, 'authenticate')
+      return { kind: 'refused', code: CloseCode.OVERLOADED, reason: `authentication failed, incident ${incident}` }
+    }
+  }
+}
+
+const ANYONE: Credentials = { context: undefined, identity: undefined, lifeMs: Number.POSITIVE_INFINITY }
+
+/** A handler that forgot to return must not let anybody in. */
+function credentialsOf(found: Authenticated<unknown> | undefined): Credentials {
+  if (typeof found !== 'object' || found === null) throw new TypeError('authenticate must return an object')
+  const { context, identity, expiresAt } = found
+  if (identity !== undefined && (typeof identity !== 'string' || identity.length < 1 || identity.length > 255)) {
+    throw new TypeError('identity must be a string of 1 to 255 characters')
+  }
+  if (expiresAt === undefined) return { context, identity, lifeMs: Number.POSITIVE_INFINITY }
+  const lifeMs = Number(expiresAt) - Date.now()
+  if (Number.isNaN(lifeMs)) throw new TypeError('expiresAt must be a Date or a number of ms since the epoch')
+  return { context, identity, lifeMs }
+}

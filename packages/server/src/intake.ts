@@ -1,0 +1,106 @@
+import type { Clock, Deadline, Deadlines, Link } from '@tautline/core/wire'
+import type { ServerLimits } from './limits.ts'
+
+/** What an intake keeps to. */
+export type IntakeLimits = Pick<ServerLimits, 'rate' | 'burst' | 'highWaterBytes' | 'lowWaterBytes' | 'stalledMs'>
+
+/** How an intake is made. */
+export interface IntakeParts {
+  readonly link: Link
+  readonly clock: Clock
+  readonly deadlines: Deadlines
+  readonly limits: IntakeLimits
+}
+
+/**
+ * Whether a session's socket is read: not while its client asks for more than its rate, and not while it leaves unread
+ * what it was sent. Nothing is lost by it: what is not read stays with the client.
+ */
+export class Intake {
+  readonly #parts: IntakeParts
+  #tokens: number
+  #countedAt: number
+  #debt: Deadline | undefined
+  /** Set while more is unsent than `highWaterBytes`, until it is less than `lowWaterBytes`. */
+  #flooded: { written: number; since: number } | undefined
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts
+    this.#tokens = parts.limits.burst
+    this.#countedAt = parts.clock.now()
+  }
+
+  /** A frame came in that counts: CALL, ITEM, SUBSCRIBE or PUBLISH. */
+  take(): void {
+    const { clock, deadlines, limits, link } = this.#parts
+    this.#tokens -= 1
+    if (this.#tokens >= 0 || this.#debt) return
+    this.#refill(clock.now())
+    if (this.#tokens >= 0) return
+    this.#debt = deadlines.add((-this.#tokens / limits.rate) * 1_000, () => {
+      this.#debt = undefined
+      this.#refill(clock.now())
+      this.#decide()
+    })
+    link.pause()
+  }
+
+  /**
+   * A client came back that could not be heard for so long: what it sends again was sent at its rate, and must not be
+   * held against it.
+   */
+  forgive(silentMs: number): void {
+    const { clock, limits } = this.#parts
+    this.#tokens = limits.burst + (silentMs * limits.rate) / 1_000
+    this.#countedAt = clock.now()
+  }
+
+  /** Bytes left, or were added. */
+  room(): void {
+    const { clock, limits, link } = this.#parts
+    const unsent = link.unsentBytes
+    if (!this.#flooded && unsent > limits.highWaterBytes) {
+      this.#flooded = { written: link.traffic.sent - unsent, since: clock.now() }
+      link.pause()
+    } else if (this.#flooded && unsent < limits.lowWaterBytes) {
+      this.#flooded = undefined
+      this.#decide()
+    }
+  }
+
+  /** Whether the client has read nothing for too long of what it was sent. Asked by every sweep. */
+  stalled(now: number): boolean {
+    const { limits, link } = this.#parts
+    if (!this.#flooded) return false
+    const written = link.traffic.sent - link.unsentBytes
+    if (written > this.#flooded.written) this.#flooded = { written, since: now }
+    return now - this.#flooded.since >= limits.stalledMs
+  }
+
+  /** This process was asleep: what it did not see proves nothing. */
+  grace(now: number): void {
+    if (this.#flooded) this.#flooded.since = now
+  }
+
+  /** The socket went, and its unsent bytes with it. */
+  detached(): void {
+    this.#flooded = undefined
+    this.#decide()
+  }
+
+  close(): void {
+    this.#parts.deadlines.delete(this.#debt)
+    this.#debt = undefined
+  }
+
+  #decide(): void {
+    if (!this.#flooded && !this.#debt) this.#parts.link.resume()
+  }
+
+  #refill(now: number): void {
+    const { rate, burst } = this.#parts.limits
+    const full = Math.max(burst, this.#tokens)
+    this.#tokens = Math.min(full, this.#tokens + ((now - this.#countedAt) * rate) / 1_000)
+    this.#countedAt = now
+  }
+}

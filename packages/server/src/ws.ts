@@ -1,0 +1,163 @@
+/**
+ * Tautline sockets on [ws](https://github.com/websockets/ws): what `serve` uses in Node, and what to give
+ * `server.accept` where an application does its upgrades itself.
+ *
+ * @module
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { CloseCode, reasonOf, type Socket, type SocketEvents } from '@tautline/core/wire'
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+
+/** The subprotocol of version 1 (docs/protocol.md, "Ground rules"). */
+export const SUBPROTOCOL = 'tautline.1'
+
+/** How long a goodbye may take, in ms. */
+const CLOSE_MS = 3_000
+
+/** What upgrades keep to; see the limits of the same names. */
+export interface UpgradeLimits {
+  readonly messageBytes: number
+  readonly fragments: number
+  readonly chunks: number
+  readonly pongs: number
+}
+
+/** Completes upgrades that have been let in. A request that is no WebSocket handshake is answered with an HTTP error. */
+export type Upgrade = (request: IncomingMessage, raw: Duplex, head: Buffer, opened: (socket: WsSocket) => void) => void
+
+/** Makes what turns upgrade requests into sockets. */
+export function upgrader({ messageBytes, fragments, chunks, pongs }: UpgradeLimits): Upgrade {
+  // Younger than its types.
+  const options: ServerOptions & { readonly maxPendingAutoPongs: number } = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: messageBytes,
+    maxFragments: fragments,
+    maxBufferedChunks: chunks,
+    maxPendingAutoPongs: pongs,
+    closeTimeout: CLOSE_MS,
+    handleProtocols: offered => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : foreignOf(offered)),
+  }
+  const server = new WebSocketServer(options)
+  return (request, raw, head, opened) => {
+    server.handleUpgrade(request, raw, head, ws => {
+      const socket = new WsSocket(ws, raw)
+      opened(socket)
+      if (ws.protocol !== SUBPROTOCOL) socket.close(CloseCode.VERSION, `this server speaks ${SUBPROTOCOL}`)
+    })
+  }
+}
+
+/** Whether the subprotocols that a client offers are ours at all, be it in another version. */
+export function offersTautline(offered: string | undefined): boolean {
+  return offered !== undefined && foreignOf(new Set(offered.split(',').map(name => name.trim()))) !== false
+}
+
+/** Another version is chosen too, since only who is connected can be told to stop. */
+function foreignOf(offered: Set<string>): string | false {
+  for (const name of offered) if (name.startsWith('tautline.')) return name
+  return false
+}
+
+/** The part of `net.Socket` by which a socket tells what it has read. */
+interface Raw extends Duplex {
+  readonly bytesRead?: number
+}
+
+/** An open WebSocket of `ws`, as Tautline uses it. */
+export class WsSocket implements Socket {
+  readonly #ws: WebSocket
+  readonly #raw: Raw | undefined
+  #events: SocketEvents | undefined
+  #closing = false
+  #failure = 0
+  #readBefore = 0
+  #partialSince: number | undefined
+
+  /**
+   * @param ws - a WebSocket that is open, and that nobody else listens to.
+   * @param raw - the TCP or TLS socket below it, by which half-sent messages are found.
+   */
+  constructor(ws: WebSocket, raw?: Duplex) {
+    this.#ws = ws
+    this.#raw = raw
+    ws.on('error', error => this.#failed(error))
+    ws.on('message', (data, isBinary) => this.#message(data, isBinary))
+    ws.on('ping', () => this.#whole())
+    ws.on('pong', () => this.#whole())
+    ws.on('close', (code, reason) => this.#closed(code, reason.toString()))
+  }
+
+  get bufferedAmount(): number {
+    return this.#ws.bufferedAmount
+  }
+
+  listen(events: SocketEvents): void {
+    this.#events = events
+  }
+
+  send(message: Uint8Array): void {
+    if (!this.#closing) this.#ws.send(message, this.#sent)
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#closing) return
+    this.#closing = true
+    this.#ws.resume()
+    this.#ws.close(code, reason)
+  }
+
+  abandon(): void {
+    this.#closing = true
+    this.#ws.terminate()
+  }
+
+  pause(): void {
+    if (!this.#closing) this.#ws.pause()
+    this.#whole()
+  }
+
+  resume(): void {
+    this.#ws.resume()
+  }
+
+  /** Gives the socket up when a message has begun and not ended for so many ms. To be asked now and then. */
+  judge(now: number, messageMs: number): void {
+    const read = this.#raw?.bytesRead ?? 0
+    if (read === this.#readBefore || this.#ws.isPaused) this.#partialSince = undefined
+    else if (this.#partialSince === undefined) this.#partialSince = now
+    else if (now - this.#partialSince >= messageMs) this.abandon()
+  }
+
+  /** One for all messages: a closure for each would cost more than sending it. */
+  readonly #sent = (): void => this.#events?.drain()
+
+  #message(data: WebSocket.RawData, isBinary: boolean): void {
+    this.#whole()
+    if (this.#closing) return
+    if (!isBinary || !(data instanceof Uint8Array)) {
+      return this.close(CloseCode.PROTOCOL_ERROR, 'only binary messages')
+    }
+    // Never a Buffer: `slice` and `toString` of what handlers get are those of a Uint8Array.
+    this.#events?.message(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  }
+
+  #whole(): void {
+    this.#readBefore = this.#raw?.bytesRead ?? 0
+    this.#partialSince = undefined
+  }
+
+  /** `close` follows; on this side its code says nothing. */
+  #failed(error: Error & { readonly code?: string }): void {
+    if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#failure = CloseCode.TOO_BIG
+    else if (error.code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') this.#failure = CloseCode.POLICY
+  }
+
+  #closed(code: number, reason: string): void {
+    const events = this.#events
+    this.#events = undefined
+    events?.close(this.#failure || code, reasonOf(reason))
+  }
+}
