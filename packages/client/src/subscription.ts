@@ -125,6 +125,7 @@ export class Subscription implements PublicSubscription {
   /** Not let in, or no longer. What may help to repeat is repeated; a first refusal counts unless it is for want of a server. */
   refused(error: TautlineError): void {
     const info: CodeInfo | undefined = (CODES as Readonly<Record<string, CodeInfo>>)[error.code]
+    if (this.#state === 'closed') return
     if (error.code !== 'UNAVAILABLE' && (this.#state === 'pending' || !info?.retryable)) return this.end(error)
     this.#attempts ||= 1
     this.#again()

@@ -62,7 +62,7 @@ export class Subscriptions implements Desk {
   attached(): void {
     this.#attached = true
     for (const seat of this.#seats.values()) {
-      if (!isClosed(seat) && !seat.subscription.away) this.#ask(seat)
+      if (!this.#changed.has(seat) && !seat.subscription.away) this.#ask(seat)
     }
   }
 
@@ -110,8 +110,11 @@ export class Subscriptions implements Desk {
   again(subscription: Subscription, attempts: number): void {
     const seat = this.#seats.get(subscription)
     if (!seat) return
-    seat.former = seat.id
-    this.#vacate(seat)
+    if (seat.id) {
+      this.#giveUp(seat.former)
+      seat.former = seat.id
+      this.#vacate(seat)
+    }
     const { clock, random } = this.#line
     if (attempts === 0) this.#change(seat)
     else seat.timer = clock.setTimeout(() => this.#ask(seat), backoff(attempts, random))
