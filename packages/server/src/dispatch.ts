@@ -130,7 +130,7 @@ export class Dispatcher {
   async #drive(run: Run): Promise<void> {
     const { entry } = run.route
     try {
-      const up = entry.kind === 'stream' && entry.up ? new Up(run.answer.items, entry.up, entry.path) : undefined
+      const up = entry.kind === 'stream' && entry.up ? new Up(run, entry.up) : undefined
       const parsed =
         entry.kind === 'topic'
           ? parse(entry.params, run.input, `the params of ${entry.path}`)

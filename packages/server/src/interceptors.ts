@@ -27,7 +27,7 @@ export async function intercept(
     return inner
   }
   try {
-    const settled = interceptor(call, next)
+    const settled: unknown = interceptor(call, next)
     if (isThenable(settled)) await settled
   } finally {
     over = true

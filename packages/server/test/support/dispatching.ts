@@ -1,0 +1,192 @@
+import type { Interceptor, TautlineError, TopicEntry } from '@tautline/core'
+import {
+  type CallFields,
+  Deadlines,
+  type Exchange,
+  FrameType,
+  type Outcome,
+  Peer,
+  type Position,
+  pipe,
+  SCAN_LIMITS,
+} from '@tautline/core/wire'
+import { VirtualClock } from '../../../testing/src/clock.ts'
+import { Dispatcher } from '../../src/dispatch.ts'
+import { Failures } from '../../src/failures.ts'
+import { routesOf } from '../../src/handlers.ts'
+import { InFlight } from '../../src/inflight.ts'
+import { Outcomes } from '../../src/outcomes.ts'
+import type { Caller } from '../../src/run.ts'
+import type { PublishOptions, TopicsPort } from '../../src/topics.ts'
+
+const LIMITS = {
+  sendBytes: 1_048_576,
+  receiveBytes: 1_048_576,
+  replayBytes: 4_194_304,
+  itemWaterBytes: 1_048_576,
+  scan: SCAN_LIMITS,
+}
+
+/** What was published, and how. */
+export type Publication = {
+  readonly topic: string
+  readonly params: unknown
+  readonly message: unknown
+  readonly options: PublishOptions | undefined
+}
+
+/** A call in flight, from its caller's side. */
+export type Asked = {
+  readonly exchange: Exchange
+  /** How it ended: `{ value }` or `{ error }`. */
+  readonly answer: Promise<{ readonly value?: unknown; readonly error?: TautlineError }>
+}
+
+export type Options = {
+  readonly context?: unknown
+  readonly identity?: string
+  readonly interceptors?: readonly Interceptor<never>[]
+  readonly validateOutput?: boolean
+  readonly calls?: number
+  readonly callBytes?: number
+  readonly onError?: (error: unknown) => unknown
+  readonly unsent?: () => number
+  readonly publish?: (topic: TopicEntry, message: unknown) => Promise<Position>
+  readonly outcomes?: { readonly ms: number; readonly bytes: number; readonly totalBytes: number }
+  /** Credit for items up. */
+  readonly window?: number
+}
+
+/** A dispatcher behind a session's peer, and the client's peer in front of it. */
+export class Dispatching {
+  readonly clock = new VirtualClock()
+  readonly deadlines = new Deadlines(this.clock, 100)
+  readonly reports: { error: unknown; incident: string; entry: string }[] = []
+  readonly published: Publication[] = []
+  readonly retracted: unknown[] = []
+  readonly dispatcher: Dispatcher
+  readonly outcomes: Outcomes
+  readonly inflight: InFlight
+  readonly client: Peer
+  readonly server: Peer
+  caller: Caller
+
+  constructor(contract: object, handlers: object, options: Options = {}) {
+    const { clock, deadlines } = this
+    this.outcomes = new Outcomes(clock, options.outcomes)
+    const topics: TopicsPort = {
+      publish: async (topic, params, message, how) => {
+        this.published.push({ topic: topic.path, params, message, options: how })
+        return options.publish ? options.publish(topic, message) : ['e', this.published.length]
+      },
+      retract: async (topic, params, key) => void this.retracted.push([topic.path, params, key]),
+    }
+    const failures = new Failures((error, { incident, entry }) => {
+      this.reports.push({ error, incident, entry })
+      return options.onError?.(error)
+    })
+    this.dispatcher = new Dispatcher({
+      routes: routesOf(contract, handlers),
+      interceptors: options.interceptors ?? [],
+      validateOutput: options.validateOutput ?? true,
+      failures,
+      clock,
+      deadlines,
+      limits: { timeoutMs: 3_600_000 },
+      topics,
+      outcomes: this.outcomes,
+    })
+    this.inflight = new InFlight(
+      { calls: options.calls ?? 256, callBytes: options.callBytes ?? 8_388_608 },
+      options.unsent,
+    )
+    this.caller = {
+      session: { id: 'public', identity: options.identity, address: '::1' },
+      context: options.context,
+      inflight: this.inflight,
+    }
+    this.client = this.#peer('client', options.window)
+    this.server = this.#peer('server', options.window)
+    const [a, b] = pipe(clock)
+    this.server.link.attach(b, 0)
+    this.client.link.attach(a, 0)
+  }
+
+  /** Calls a procedure or a stream. */
+  call(path: string, input?: unknown, fields?: CallFields): Asked {
+    const window = fields?.window ?? 65_536
+    return this.#open(window, id => [FrameType.CALL, id, path, input, { ...fields, window }])
+  }
+
+  /** Calls, lets everything happen that needs no time, and gives how it ended. */
+  async ask(path: string, input?: unknown, fields?: CallFields): ReturnType<typeof settled> {
+    return settled(this.call(path, input, fields), this.clock)
+  }
+
+  publish(path: string, params: unknown, message: unknown, key?: string): Asked {
+    return this.#open(0, id => [FrameType.PUBLISH, id, path, params, message, key === undefined ? undefined : { key }])
+  }
+
+  /** Ends both ends, and says what is left over. */
+  async close(
+    error: TautlineError,
+  ): Promise<{ readonly calls: number; readonly timers: number; readonly bytes: number }> {
+    this.server.lose(error)
+    this.client.lose(error)
+    await this.clock.settle()
+    const left = { calls: this.inflight.calls, timers: this.deadlines.size, bytes: this.inflight.bytes }
+    this.deadlines.clear()
+    return left
+  }
+
+  #open(window: number, frame: Parameters<Peer['open']>[0]['frame']): Asked {
+    const exchange = this.client.open({ window, frame })
+    const answer = new Promise<Awaited<Asked['answer']>>(resolve => {
+      exchange.onOver = outcome => resolve(outcomeOf(outcome))
+    })
+    void exchange.items
+    return { exchange, answer }
+  }
+
+  #peer(role: 'client' | 'server', window = 65_536): Peer {
+    const { clock, deadlines } = this
+    return new Peer({
+      role,
+      clock,
+      deadlines,
+      limits: LIMITS,
+      window,
+      events: {
+        opened: (exchange, frame, size) => {
+          if (frame[0] === FrameType.CALL) this.dispatcher.call(this.caller, exchange, frame, size)
+          else this.dispatcher.publish(this.caller, exchange, frame, size)
+        },
+        frame: frame => {
+          throw new Error(`unexpected frame ${frame[0]}`)
+        },
+        broken: error => {
+          throw error
+        },
+        closed: () => undefined,
+        overflowed: () => undefined,
+      },
+    })
+  }
+}
+
+/** How a call ended; fails when it has not once everything has happened that needs no time. */
+export async function settled({ answer }: Asked, clock: VirtualClock): Promise<Awaited<Asked['answer']>> {
+  let ended: Awaited<Asked['answer']> | undefined
+  void answer.then(how => {
+    ended = how
+  })
+  await clock.settle()
+  if (!ended) throw new Error('the call has not ended')
+  return ended
+}
+
+function outcomeOf(outcome: Outcome): Awaited<Asked['answer']> {
+  if (outcome.kind === 'end') return { value: outcome.value }
+  if (outcome.kind === 'fail') return { error: outcome.error }
+  throw new Error('only a callee is told of a cancellation')
+}
