@@ -37,7 +37,7 @@ import {
   type WireError,
 } from './frames.ts'
 
-export { headersProblem, parsePosition } from './fields.ts'
+export { headersProblem, Longest, parsePosition } from './fields.ts'
 
 /** Largest `window` that a CALL may ask for, in bytes. */
 export const LARGEST_WINDOW = 1_048_576

@@ -1,0 +1,115 @@
+import { TautlineError } from '@tautline/core'
+import { CloseCode, type Deadline, Deadlines } from '@tautline/core/wire'
+import type { Line } from './call.ts'
+import type { Settings } from './options.ts'
+import { Outbox } from './outbox.ts'
+import type { Request } from './request.ts'
+import type { Session } from './session.ts'
+
+/** Deadlines run at most so late, in ms. */
+const RESOLUTION_MS = 10
+/** However long a server that leaves wants to be waited for. */
+const LONGEST_GRACE_MS = 60_000
+
+/** The requests of a connection: waiting, on their way on its session, or on the one that it is about to leave. */
+export class Traffic implements Line {
+  readonly settings: Settings
+  readonly clock: Settings['clock']
+  readonly deadlines: Deadlines
+  readonly #open: () => void
+  readonly #outbox: Outbox
+  #session: Session | undefined
+  #leaving: Session | undefined
+  #grace: Deadline | undefined
+
+  /** @param open - dials if nobody does; throws when nothing will ever be sent again. */
+  constructor(settings: Settings, open: () => void) {
+    const { clock, limits } = settings
+    this.settings = settings
+    this.clock = clock
+    this.deadlines = new Deadlines(clock, RESOLUTION_MS)
+    this.#open = open
+    this.#outbox = new Outbox(limits.outboxRequests, limits.outboxBytes)
+  }
+
+  /** The session on which requests are sent now, or will be once its next socket is there. */
+  get session(): Session | undefined {
+    return this.#session
+  }
+
+  /** The session that ends once what is open on it has ended. */
+  get leaving(): Session | undefined {
+    return this.#leaving
+  }
+
+  /** Whether a volatile message would leave at once. */
+  get writable(): boolean {
+    return this.#outbox.size === 0 && this.#session?.writable === true
+  }
+
+  submit(request: Request): void {
+    if (request.answered) return
+    try {
+      if (this.#outbox.size === 0 && this.#session?.hasRoomFor(request.size)) this.#session.send(request)
+      else if (request.volatile) request.answer({ kind: 'end', value: undefined })
+      else {
+        this.#open()
+        if (!this.#outbox.add(request)) request.fail('UNAVAILABLE', 'too much waits to be sent')
+      }
+    } catch (error) {
+      request.answer({ kind: 'fail', error: TautlineError.from(error) })
+    }
+  }
+
+  withdraw(request: Request): void {
+    this.#outbox.delete(request)
+    if (this.#session?.withdraw(request)) this.flush()
+    if (this.#leaving?.withdraw(request) && this.#leaving.requests.size === 0) this.left()
+  }
+
+  /** Sends what waits, as far as there is room. */
+  flush(): void {
+    for (let next = this.#outbox.first(); next && this.#session?.hasRoomFor(next.size); next = this.#outbox.first()) {
+      this.#outbox.delete(next)
+      this.#session.send(next)
+    }
+  }
+
+  /** Another session takes the place of the one before, which is lost. */
+  begin(session: Session): void {
+    this.lose('the session was lost')
+    this.#session = session
+  }
+
+  /** The session is lost: what may be sent again waits for the next one, the rest fails. */
+  lose(message: string): void {
+    const lost = this.#session
+    this.#session = undefined
+    this.#outbox.putBack(lost?.lose(message, CloseCode.DONE) ?? [])
+  }
+
+  /** Starts nothing new on the session: what is open has `graceMs` to end. */
+  leave(graceMs: number): void {
+    this.left()
+    this.#leaving = this.#session
+    this.#session = undefined
+    this.#grace = this.deadlines.add(Math.min(graceMs, LONGEST_GRACE_MS), () => this.left())
+    if (this.#leaving?.requests.size === 0) this.left()
+  }
+
+  /** The session that was about to be left is over. */
+  left(): void {
+    const left = this.#leaving
+    this.#leaving = undefined
+    this.deadlines.delete(this.#grace)
+    this.#outbox.putBack(left?.lose('the server went away', CloseCode.DONE) ?? [])
+    this.flush()
+  }
+
+  /** Everything fails, and both sessions end. */
+  stop(error: TautlineError): void {
+    this.lose(error.message)
+    this.left()
+    for (const request of this.#outbox.all()) request.fail(error.code as never, error.message)
+  }
+}

@@ -1,0 +1,68 @@
+import { type Clock, CloseCode, type Socket, type SocketEvents } from '@tautline/core/wire'
+import { platformWebSocket } from '#websocket'
+
+/** A class with the interface of the browser's `WebSocket`. */
+export type WebSocketClass = new (url: string, protocols: string) => WebSocket
+
+const PROTOCOL = 'tautline.1'
+
+/** How often unsent bytes are looked at, in ms: a WebSocket does not tell when they leave. */
+const POLL_MS = 20
+
+/**
+ * Dials with a WebSocket.
+ *
+ * @throws what the class throws: the URL is malformed, or the page may not use it.
+ */
+export function webSocket(url: string, clock: Clock, Class: WebSocketClass = platformWebSocket()): Socket {
+  const socket = new Class(url, PROTOCOL) as WebSocket & { terminate?(): void }
+  let events: SocketEvents | undefined
+  let polling: unknown
+
+  const poll = (): void => {
+    polling = socket.bufferedAmount > 0 ? clock.setTimeout(poll, POLL_MS) : undefined
+    events?.drain()
+  }
+  const finish = (code: number, reason: string): void => {
+    const told = events
+    events = undefined
+    clock.clearTimeout(polling)
+    told?.close(code, reason)
+  }
+  /** The close event of a broken line may come minutes later: nobody waits for it. */
+  const refuse = (reason: string): void => {
+    socket.close(CloseCode.PROTOCOL_ERROR, reason)
+    finish(CloseCode.PROTOCOL_ERROR, reason)
+  }
+
+  socket.binaryType = 'arraybuffer'
+  socket.onopen = () => (socket.protocol === PROTOCOL ? events?.open?.() : refuse('not a Tautline server'))
+  socket.onmessage = ({ data }) =>
+    data instanceof ArrayBuffer ? events?.message(new Uint8Array(data)) : refuse('a text message')
+  socket.onclose = ({ code, reason }) => finish(code, reason)
+  // Always followed by `close`; without a listener some classes throw.
+  socket.onerror = () => undefined
+
+  return {
+    get bufferedAmount() {
+      return socket.bufferedAmount
+    },
+    send(message) {
+      if (socket.readyState !== 1) return
+      socket.send(message as Uint8Array<ArrayBuffer>)
+      if (socket.bufferedAmount > 0) polling ??= clock.setTimeout(poll, POLL_MS)
+    },
+    close(code, reason) {
+      // Browsers allow a page no other code below 3000.
+      socket.close(code < 3_000 ? CloseCode.DONE : code, reason)
+    },
+    abandon() {
+      finish(CloseCode.ABNORMAL, '')
+      if (socket.terminate) socket.terminate()
+      else socket.close(CloseCode.SILENT)
+    },
+    listen(listener) {
+      events = listener
+    },
+  }
+}
