@@ -61,7 +61,12 @@ export class Authenticator {
   readonly #withinMs: number
   readonly #failures: Failures
 
-  constructor(authenticate: Authenticate<unknown> | Anyone, deadlines: Deadlines, withinMs: number, failures: Failures) {
+  constructor(
+    authenticate: Authenticate<unknown> | Anyone,
+    deadlines: Deadlines,
+    withinMs: number,
+    failures: Failures,
+  ) {
     this.#authenticate = authenticate
     this.#deadlines = deadlines
     this.#withinMs = withinMs

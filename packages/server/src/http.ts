@@ -21,7 +21,12 @@ export function upgradeOnlyServer({ requestMs, requestHeadBytes }: ServerLimits)
 }
 
 /** Answers a request for an upgrade with an HTTP error, and hangs up. */
-export function refuse(raw: Duplex, status: number, text: string, headers: Readonly<Record<string, string>> = {}): void {
+export function refuse(
+  raw: Duplex,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
   const body = `${text}\n`
   const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,

@@ -1,4 +1,4 @@
-import { type Limits, LARGEST_WINDOW } from '@tautline/core/wire'
+import { LARGEST_WINDOW, type Limits } from '@tautline/core/wire'
 
 /** Every number that a server keeps to (guarantees.md, "Limits"). All are integers, all are on by default. */
 export interface ServerLimits {
@@ -143,7 +143,8 @@ export function limitsOf(given: Partial<ServerLimits> = {}): ServerLimits {
     if (!Object.hasOwn(LIMITS, name)) throw new TypeError(`limits.${name}: there is no such limit`)
   }
   const numbers = Object.entries(LIMITS).map(([name, [normal, least, most]]) => {
-    return [name, integerOf(`limits.${name}`, given[name as keyof ServerLimits] ?? normal, least, most)]
+    const { [name as keyof ServerLimits]: value = normal } = given
+    return [name, integerOf(`limits.${name}`, value, least, most)]
   })
   const limits: ServerLimits = Object.fromEntries(numbers)
   if (limits.lowWaterBytes < limits.highWaterBytes) return Object.freeze(limits)

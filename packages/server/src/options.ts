@@ -99,7 +99,7 @@ export function settingsOf<Context>(options: ServeOptions<Context>): Settings {
     origins: originsOf(options.origins),
     proxies: integerOf('trustProxy', Number(options.trustProxy ?? 0), 0, 16),
     broker,
-    interceptors: interceptors.map(interceptor => optionalFunction('interceptors', interceptor) as Interceptor<never>),
+    interceptors: functions('interceptors', interceptors as readonly unknown[]) as readonly Interceptor<never>[],
     validateOutput: options.validate?.output ?? true,
     onSession: optionalFunction('onSession', options.onSession) as Settings['onSession'],
     onError: optionalFunction('onError', options.onError) ?? warn,
@@ -112,6 +112,10 @@ export function settingsOf<Context>(options: ServeOptions<Context>): Settings {
 function optionalFunction<T>(name: string, value: T): T {
   if (value === undefined || typeof value === 'function') return value
   throw new TypeError(`${name} must be a function`)
+}
+
+function functions<T>(name: string, values: readonly T[]): readonly T[] {
+  return values.map(value => optionalFunction(name, value))
 }
 
 /** An error that nobody asked for must not vanish: Node prints warnings, and processes may listen for them. */

@@ -34,7 +34,9 @@ export function mayEnter(origins: Origins, arrival: Arrival, proxied: boolean): 
   const origin = arrival.headers['origin']
   if (origin === undefined || typeof origins === 'function') return true
   if (!ORIGIN.test(origin)) return false
-  return origins.some(allowed => (allowed === 'self' ? ownOrigins(arrival, proxied).includes(origin) : allowed === origin))
+  return origins.some(allowed =>
+    allowed === 'self' ? ownOrigins(arrival, proxied).includes(origin) : allowed === origin,
+  )
 }
 
 /** Without TLS of our own, and without a word of the proxy that ends it, the scheme cannot be known. */

@@ -29,7 +29,7 @@ export type Upgrade = (request: IncomingMessage, raw: Duplex, head: Buffer, open
 /** Makes what turns upgrade requests into sockets. */
 export function upgrader({ messageBytes, fragments, chunks, pongs }: UpgradeLimits): Upgrade {
   // Younger than its types.
-  const options: ServerOptions & { readonly maxPendingAutoPongs: number } = {
+  const options: ServerOptions & { readonly maxPendingAutoPongs: number; readonly closeTimeout: number } = {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,

@@ -1,0 +1,108 @@
+import {
+  CloseCode,
+  type Deadline,
+  type Deadlines,
+  decodeMessage,
+  type Frame,
+  FrameType,
+  type HelloFields,
+  meaningOf,
+  ProtocolError,
+  parseFrame,
+  reasonOf,
+  type Socket,
+} from '@tautline/core/wire'
+import type { Arrival } from './arrival.ts'
+import type { Authenticator } from './auth.ts'
+import type { ServerLimits } from './limits.ts'
+import type { Sessions } from './sessions.ts'
+
+/** How a newcomer is made. */
+export interface NewcomerParts {
+  readonly limits: ServerLimits
+  readonly deadlines: Deadlines
+  readonly authenticator: Authenticator
+  readonly sessions: Sessions
+  /** It is gone, or has a session. */
+  onSettled(newcomer: Newcomer): void
+}
+
+type State =
+  /** Nothing was heard yet. */
+  | { readonly at: 'silent'; readonly deadline: Deadline }
+  /** HELLO came; until WELCOME nothing else may. */
+  | { readonly at: 'asking' }
+  /** It is gone, or has a session. */
+  | { readonly at: 'settled' }
+
+const SETTLED: State = { at: 'settled' }
+
+/** A socket that nobody knows yet: from its opening to WELCOME. */
+export class Newcomer {
+  readonly address: string | undefined
+  readonly #socket: Socket
+  readonly #arrival: Arrival
+  readonly #parts: NewcomerParts
+  #state: State
+
+  constructor(socket: Socket, arrival: Arrival, parts: NewcomerParts) {
+    this.address = arrival.address
+    this.#socket = socket
+    this.#arrival = arrival
+    this.#parts = parts
+    const deadline = parts.deadlines.add(parts.limits.helloMs, () => this.close(CloseCode.NO_HELLO))
+    this.#state = { at: 'silent', deadline }
+    socket.listen({
+      message: bytes => this.#message(bytes),
+      drain: () => undefined,
+      close: () => this.#settle(),
+    })
+  }
+
+  /** Turns it away. */
+  close(code: number, reason = meaningOf(code).name): void {
+    if (this.#state.at === 'settled') return
+    this.#settle()
+    this.#socket.close(code, reasonOf(reason))
+  }
+
+  #message(bytes: Uint8Array): void {
+    if (this.#state.at === 'settled') return
+    if (this.#state.at === 'asking')
+      return this.close(CloseCode.PROTOCOL_ERROR, 'nothing may follow HELLO before WELCOME')
+    try {
+      const hello = helloOf(bytes, this.#parts.limits)
+      this.#parts.deadlines.delete(this.#state.deadline)
+      this.#state = { at: 'asking' }
+      void this.#ask(hello)
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      this.close(error.code, error.reason)
+    }
+  }
+
+  async #ask(hello: HelloFields): Promise<void> {
+    const { authenticator, sessions } = this.#parts
+    const verdict = await authenticator.ask(hello.token, this.#arrival, sessions.named(hello)?.context)
+    if (this.#state.at === 'settled') return
+    if (verdict.kind === 'refused') return this.close(verdict.code, verdict.reason)
+    this.#settle()
+    sessions.welcome(this.#socket, hello, this.#arrival, verdict.credentials)
+  }
+
+  #settle(): void {
+    if (this.#state.at === 'silent') this.#parts.deadlines.delete(this.#state.deadline)
+    if (this.#state.at === 'settled') return
+    this.#state = SETTLED
+    this.#parts.onSettled(this)
+  }
+}
+
+function helloOf(bytes: Uint8Array, limits: ServerLimits): HelloFields {
+  if (bytes.length > limits.helloBytes) throw new ProtocolError(`HELLO of more than ${limits.helloBytes} bytes`)
+  const frames: (Frame | undefined)[] = []
+  decodeMessage(bytes, limits, value => frames.push(parseFrame(value, 'client')))
+  const [hello] = frames
+  if (frames.length !== 1 || hello?.[0] !== FrameType.HELLO) throw new ProtocolError('the first message is HELLO alone')
+  return hello[1]
+}

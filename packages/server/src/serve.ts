@@ -1,0 +1,93 @@
+import { type Handlers, hashOf } from '@tautline/core'
+import { Deadlines } from '@tautline/core/wire'
+import { Authenticator } from './auth.ts'
+import { Dispatcher } from './dispatch.ts'
+import { Failures } from './failures.ts'
+import { routesOf } from './handlers.ts'
+import { Hub } from './hub.ts'
+import { memory } from './memory.ts'
+import { type ServeOptions, type Settings, settingsOf } from './options.ts'
+import { Outcomes } from './outcomes.ts'
+import { Server, type ServerParts } from './server.ts'
+import { Sessions } from './sessions.ts'
+import { Topics } from './topics.ts'
+
+/** How exact deadlines are, in ms. One timer serves all of them. */
+const RESOLUTION_MS = 50
+
+/**
+ * Starts a server: a contract, who may use it, and the handlers that answer. Resolves when clients can connect.
+ *
+ * @param contract - what was made by `contract()`.
+ * @param options - `authenticate` is required; `port` or `server` say where clients come in.
+ * @param handlers - one for every entry, in a plain object with the contract's shape.
+ * @throws `TypeError` for an option that is wrong, and for handlers that are missing or unknown, naming each; what the
+ * port throws when it cannot be listened on.
+ */
+export async function serve<T extends object, Context = undefined>(
+  contract: T,
+  options: ServeOptions<Context>,
+  handlers: Handlers<T, NoInfer<Context>>,
+): Promise<Server<T, Context>> {
+  const settings = settingsOf(options)
+  const failures = new Failures(settings.onError)
+  const server = new Server<T, Context>(partsOf(contract, settings, handlers, failures))
+  if (settings.port === undefined && settings.server === undefined) return server
+  try {
+    // Loaded only where it is needed: other runtimes have no `ws`, and bring their sockets themselves.
+    const { Door } = await import('./door.ts')
+    await server.listen(hall => Door.open(settings, hall, failures))
+    return server
+  } catch (error) {
+    await server.close({ withinMs: 0 })
+    throw error
+  }
+}
+
+function partsOf(contract: object, settings: Settings, handlers: object, failures: Failures): ServerParts {
+  const { clock, limits, interceptors, validateOutput } = settings
+  const routes = routesOf(contract, handlers)
+  const deadlines = new Deadlines(clock, RESOLUTION_MS)
+  const broker = settings.broker ?? memory({ clock })
+  const hub = new Hub({ broker, deadlines, limits })
+  const outcomes = new Outcomes(clock, {
+    ms: limits.outcomeMs,
+    bytes: limits.outcomeBytes,
+    totalBytes: limits.outcomesBytes,
+  })
+  const dispatcher = new Dispatcher({
+    routes,
+    interceptors,
+    validateOutput,
+    failures,
+    clock,
+    deadlines,
+    limits,
+    topics: hub,
+    outcomes,
+  })
+  const authenticator = new Authenticator(settings.authenticate, deadlines, limits.authenticateMs, failures)
+  const sessions = new Sessions({
+    settings,
+    deadlines,
+    dispatcher,
+    hub,
+    authenticator,
+    failures,
+    contract: hashOf(contract),
+  })
+  return {
+    settings,
+    deadlines,
+    authenticator,
+    dispatcher,
+    topics: new Topics(routes, hub),
+    broker,
+    sessions,
+    async end() {
+      await hub.close()
+      if (!settings.broker) await broker.close()
+      deadlines.clear()
+    },
+  }
+}

@@ -1,0 +1,355 @@
+import { type CallSession, TautlineError } from '@tautline/core'
+import {
+  type Call,
+  CloseCode,
+  type Deadlines,
+  type Exchange,
+  type Frame,
+  FrameType,
+  Heartbeat,
+  meaningOf,
+  Peer,
+  ProtocolError,
+  type Publish,
+  reasonOf,
+  type Socket,
+} from '@tautline/core/wire'
+import { nanoid } from 'nanoid'
+import type { Arrival } from './arrival.ts'
+import type { Authenticator, Credentials } from './auth.ts'
+import type { Dispatcher } from './dispatch.ts'
+import type { Failures } from './failures.ts'
+import { guard } from './guard.ts'
+import type { Hub } from './hub.ts'
+import { InFlight } from './inflight.ts'
+import { Intake } from './intake.ts'
+import { toldLimits } from './limits.ts'
+import type { SessionHandle, Settings } from './options.ts'
+import type { Caller } from './run.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { TokenLife } from './token-life.ts'
+
+/** What all sessions of a server share. */
+export interface SessionParts {
+  readonly settings: Settings
+  readonly deadlines: Deadlines
+  readonly dispatcher: Dispatcher
+  readonly hub: Hub
+  readonly authenticator: Authenticator
+  readonly failures: Failures
+  /** Hash of the contract. */
+  readonly contract: string
+  /** A session has lost its socket and waits for its client. */
+  onDetached(session: Session): void
+  /** A session is over. */
+  onOver(session: Session): void
+}
+
+/** How a session ends: what its socket is closed with, and what becomes of its calls. */
+export interface Ending {
+  readonly code: number
+  readonly reason: string
+  readonly error: TautlineError
+  /** Whether callers are told the error before the socket closes. */
+  readonly told?: boolean
+}
+
+/** Detached: its socket is gone, and its client may come back. */
+type State = 'attached' | 'detached' | 'over'
+
+/** One client, for as long as it is known: sockets come and go under it. */
+export class Session implements Caller, SessionHandle {
+  /** The name by which its client resumes it: 126 random bits that nobody else learns. */
+  readonly secret = nanoid()
+  /** The name that everybody may know. */
+  readonly id = nanoid()
+  readonly identity: string | undefined
+  readonly peer: Peer
+  readonly inflight: InFlight
+  readonly subscriptions: Subscriptions
+  /** The session as its calls see it. */
+  session: CallSession
+  context: unknown
+  /** The attempt of the last HELLO that was accepted. */
+  attempt = 0
+  readonly #parts: SessionParts
+  readonly #intake: Intake
+  readonly #heartbeat = new Heartbeat()
+  readonly #life: TokenLife
+  #arrival: Arrival
+  #state: State = 'detached'
+  #token: { readonly token: string | undefined } | undefined
+  #refreshing = false
+  #endListeners: (() => unknown)[] = []
+
+  constructor(parts: SessionParts, arrival: Arrival, credentials: Credentials) {
+    const { settings, deadlines, dispatcher, hub } = parts
+    const { clock, limits } = settings
+    this.#parts = parts
+    this.#arrival = arrival
+    this.identity = credentials.identity
+    this.session = { id: this.id, identity: this.identity, address: arrival.address }
+    this.peer = new Peer({
+      role: 'server',
+      clock,
+      deadlines,
+      window: limits.window,
+      limits: {
+        sendBytes: limits.messageBytes,
+        receiveBytes: limits.messageBytes,
+        replayBytes: limits.replayBytes,
+        itemWaterBytes: limits.highWaterBytes,
+        scan: limits,
+      },
+      events: {
+        arrived: type => this.#arrived(type),
+        opened: (exchange, frame, size) => this.#opened(exchange, frame, size),
+        frame: frame => this.#receive(frame),
+        broken: error => this.#broken(error),
+        closed: (code, reason) => this.#closed(code, reason),
+        room: () => this.#room(),
+        overflowed: () => this.close(LOST),
+      },
+    })
+    const { link } = this.peer
+    this.#intake = new Intake({ link, clock, deadlines, limits })
+    this.#life = new TokenLife(limits.tokenMs)
+    this.inflight = new InFlight(limits, () => link.unsentBytes)
+    this.subscriptions = new Subscriptions({
+      hub,
+      link,
+      limits,
+      deadlines,
+      publicId: this.id,
+      admit: (path, params, signal) => dispatcher.admit(this, path, params, signal),
+      internal: (error, path) => parts.failures.internal(error, path),
+    })
+    this.#know(credentials)
+  }
+
+  get address(): string | undefined {
+    return this.session.address
+  }
+
+  get attached(): boolean {
+    return this.#state === 'attached'
+  }
+
+  get over(): boolean {
+    return this.#state === 'over'
+  }
+
+  /** Whether handlers of it have not settled. */
+  get busy(): boolean {
+    return this.inflight.calls > 0
+  }
+
+  /** Bytes that it keeps for replay. */
+  get keptBytes(): number {
+    return this.peer.link.keptBytes
+  }
+
+  /** Calls `listener` once when the session is over; at once when it is already. */
+  onEnd(listener: () => unknown): void {
+    if (this.over) guard(this.#parts.failures, 'onEnd', listener)
+    else this.#endListeners.push(listener)
+  }
+
+  /** Takes its first socket. */
+  begin(socket: Socket): void {
+    this.#attach(socket, 0, false)
+  }
+
+  /** Takes the next socket, and cuts off the one before: what still arrives there is neither read nor counted. */
+  resume(socket: Socket, received: number, arrival: Arrival, credentials: Credentials): void {
+    const { link } = this.peer
+    const silentMs = this.#parts.settings.clock.now() - link.heardAt
+    link.detach()?.close(CloseCode.REPLACED, meaningOf(CloseCode.REPLACED).name)
+    this.subscriptions.detached()
+    this.#intake.detached()
+    this.#intake.forgive(silentMs)
+    this.#arrival = arrival
+    this.session = { ...this.session, address: arrival.address }
+    this.#know(credentials)
+    this.#attach(socket, received, true)
+  }
+
+  /** Asks the client to leave: to work as usual for `inMs`, then to finish what is open within `graceMs`. */
+  drain(inMs: number, graceMs: number): void {
+    this.peer.send([FrameType.DRAIN, { inMs, graceMs }])
+  }
+
+  /** Has the topics' handlers asked again about every subscription. */
+  recheck(): Promise<void> {
+    return this.subscriptions.recheck()
+  }
+
+  /** Closes the socket; the client may come back and go on. */
+  drop(code: number, reason = meaningOf(code).name): void {
+    const socket = this.peer.link.detach()
+    if (!socket) return
+    this.#detached()
+    socket.close(code, reasonOf(reason))
+  }
+
+  /** The one way down. */
+  close({ code, reason, error, told = false }: Ending): void {
+    if (this.over) return
+    this.#state = 'over'
+    if (told) this.peer.abort(error)
+    const socket = this.peer.link.detach()
+    this.peer.lose(error)
+    this.subscriptions.close()
+    this.#intake.close()
+    socket?.close(code, reasonOf(reason))
+    this.#parts.onOver(this)
+    const listeners = this.#endListeners
+    this.#endListeners = []
+    for (const listener of listeners) guard(this.#parts.failures, 'onEnd', listener)
+  }
+
+  /** Looks after the session, once a second. */
+  sweep(now: number, stalled: boolean): void {
+    this.#judgeToken(now)
+    if (!this.attached) return
+    const { link } = this.peer
+    if (stalled) {
+      link.grace()
+      this.#intake.grace(now)
+      return this.#heartbeat.reset()
+    }
+    if (this.#intake.stalled(now)) return this.drop(CloseCode.SLOW_READER)
+    // A socket that is not read says nothing about who is at its other end.
+    if (link.paused) return this.#heartbeat.reset()
+    const { heartbeatMs, heartbeatAnswerMs } = this.#parts.settings.limits
+    const pulse = this.#heartbeat.judge(now, link.heardAt, { silenceMs: heartbeatMs, answerMs: heartbeatAnswerMs })
+    if (pulse === 'ask') this.peer.send([FrameType.PING])
+    else if (pulse === 'gone') this.drop(CloseCode.SILENT)
+  }
+
+  #attach(socket: Socket, received: number, resumed: boolean): void {
+    const { settings, contract } = this.#parts
+    const { limits, route } = settings
+    this.#state = 'attached'
+    this.#heartbeat.reset()
+    this.peer.link.attach(socket, received, [
+      FrameType.WELCOME,
+      {
+        session: this.secret,
+        publicId: this.id,
+        resumed,
+        received: this.peer.link.received,
+        contract,
+        heartbeatMs: limits.heartbeatMs,
+        resumeMs: limits.resumeMs,
+        limits: toldLimits(limits),
+        route,
+      },
+    ])
+    this.subscriptions.attached()
+  }
+
+  #know({ context, lifeMs }: Credentials): void {
+    this.context = context
+    this.#life.begin(this.#parts.settings.clock.now(), lifeMs)
+  }
+
+  #arrived(type: number): void {
+    if (isWork(type)) this.#intake.take()
+  }
+
+  #opened(exchange: Exchange, frame: Call | Publish, size: number): void {
+    const { dispatcher } = this.#parts
+    if (frame[0] === FrameType.CALL) dispatcher.call(this, exchange, frame, size)
+    else dispatcher.publish(this, exchange, frame, size)
+  }
+
+  #receive(frame: Frame): void {
+    switch (frame[0]) {
+      case FrameType.SUBSCRIBE:
+      case FrameType.UNSUBSCRIBE:
+        return this.subscriptions.receive(frame)
+      case FrameType.TOKEN:
+        this.#token = { token: frame[1] }
+        return void this.#refresh()
+      default:
+        throw new ProtocolError('only the first message is HELLO')
+    }
+  }
+
+  #broken({ code, reason }: ProtocolError): void {
+    if (meaningOf(code).endsSession) this.close({ code, reason, error: lost(reason) })
+    else this.drop(code, reason)
+  }
+
+  #closed(code: number, reason: string): void {
+    const done = code === CloseCode.GOING_AWAY || meaningOf(code).endsSession
+    if (done) this.close({ code, reason, error: lost('the client is gone') })
+    else this.#detached()
+  }
+
+  #detached(): void {
+    this.#state = 'detached'
+    this.subscriptions.detached()
+    this.#intake.detached()
+    this.#parts.onDetached(this)
+  }
+
+  #room(): void {
+    this.#intake.room()
+    this.subscriptions.room()
+  }
+
+  #judgeToken(now: number): void {
+    const state = this.#life.judge(now)
+    if (state === 'due') this.peer.send([FrameType.TOKEN])
+    if (state !== 'expired') return
+    this.peer.abort(new TautlineError('UNAUTHENTICATED', 'the token has expired'))
+    this.drop(CloseCode.EXPIRED)
+  }
+
+  /** One at a time, always with the newest token. */
+  async #refresh(): Promise<void> {
+    if (this.#refreshing) return
+    this.#refreshing = true
+    for (let asked = this.#token; asked && !this.over; asked = this.#token) {
+      this.#token = undefined
+      const arrival = this.#arrival
+      const verdict = await this.#parts.authenticator.ask(asked.token, arrival, this.context)
+      // Who resumed meanwhile has shown a token that is newer than this one.
+      if (this.over || arrival !== this.#arrival) continue
+      if (verdict.kind === 'known') this.#refreshed(verdict.credentials)
+      else if (meaningOf(verdict.code).endsSession) this.close(revoked(verdict.code, verdict.reason))
+    }
+    this.#refreshing = false
+  }
+
+  #refreshed(credentials: Credentials): void {
+    if (credentials.identity !== this.identity) return this.close(revoked(CloseCode.EXPIRED, 'another identity'))
+    this.#know(credentials)
+    void this.subscriptions.recheck()
+  }
+}
+
+/** What counts against a session's rate. */
+function isWork(type: number): boolean {
+  return (
+    type === FrameType.CALL || type === FrameType.ITEM || type === FrameType.SUBSCRIBE || type === FrameType.PUBLISH
+  )
+}
+
+/** Whoever called cannot know whether their call ran; it did, at least in part. */
+function lost(message: string): TautlineError {
+  return new TautlineError('UNAVAILABLE', message, { mayHaveRun: true })
+}
+
+const LOST: Ending = {
+  code: CloseCode.STATE_LOST,
+  reason: 'too much was waiting for this client',
+  error: lost('the session was lost'),
+}
+
+/** How a session ends whose client is not, or no longer, who it was. */
+export function revoked(code: number, reason: string): Ending {
+  return { code, reason, error: new TautlineError('UNAUTHENTICATED', reason), told: true }
+}
