@@ -1,6 +1,5 @@
-import { parse, TautlineError, type TopicEntry, type TopicRef } from '@tautline/core'
+import { type AnyEntry, parse, TautlineError, type TopicEntry, type TopicRef } from '@tautline/core'
 import { type Position, positionText } from '@tautline/core/wire'
-import type { Routes } from './handlers.ts'
 
 /** How a message is published. */
 export interface PublishOptions {
@@ -16,12 +15,15 @@ export interface TopicsPort {
   retract(topic: TopicEntry, params: unknown, key: string): Promise<unknown>
 }
 
+/** What is known of a contract, by path. */
+type Entries = ReadonlyMap<string, { readonly entry: AnyEntry }>
+
 /** Publishes and retracts for code of this process: what does not fit is that code's mistake, and no caller's. */
 export class Topics {
-  readonly #routes: Routes
+  readonly #routes: Entries
   readonly #port: TopicsPort
 
-  constructor(routes: Routes, port: TopicsPort) {
+  constructor(routes: Entries, port: TopicsPort) {
     this.#routes = routes
     this.#port = port
   }
@@ -66,9 +68,9 @@ export class Topics {
   }
 
   #entry(ref: TopicRef<never, never>): TopicEntry {
-    const route = this.#routes.get(ref.path)
-    if (route?.kind !== 'topic') throw new TypeError(`the contract has no topic '${ref.path}'`)
-    return route.entry
+    const entry = this.#routes.get(ref.path)?.entry
+    if (entry?.kind !== 'topic') throw new TypeError(`the contract has no topic '${ref.path}'`)
+    return entry
   }
 }
 

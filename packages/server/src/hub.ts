@@ -1,0 +1,182 @@
+import type { TopicEntry } from '@tautline/core'
+import type { Deadline, Deadlines, Position } from '@tautline/core/wire'
+import { ask } from './ask.ts'
+import type { Broker, BrokerChannel } from './broker.ts'
+import { Channel } from './channel.ts'
+import type { Failures } from './failures.ts'
+import type { ServerLimits } from './limits.ts'
+import { OwnedKeys } from './owned.ts'
+import { Presence } from './presence.ts'
+import { Publications, retentionOf } from './publications.ts'
+import { Rings } from './ring.ts'
+import type { PublishOptions, TopicsPort } from './topics.ts'
+
+/** All channels are compared with the broker this often, in ms, so many at a time. */
+const CHECK_MS = 10_000
+const CHECK_CHANNELS = 1_000
+/** What the broker has and the feed has not may still be on its way for so many ms. */
+const LATE_MS = 200
+/** A channel that nobody follows any more is kept for so many ms, in case somebody comes back; at most so many are. */
+const LINGER_MS = 5_000
+const LINGERING = 1_000
+
+/** What a hub is made of. */
+export interface HubParts {
+  readonly broker: Broker
+  readonly deadlines: Deadlines
+  readonly limits: Pick<ServerLimits, 'messageBytes' | 'presenceMembers'>
+  /** Told when the broker does not answer and no caller waits for it. */
+  readonly failures: Pick<Failures, 'report'>
+}
+
+interface Seat {
+  readonly channel: Channel
+  followers: number
+}
+
+/** All topics of a server: what is published goes to the broker, and what the broker tells goes to those who follow. */
+export class Hub implements TopicsPort {
+  readonly presence: Presence
+  readonly owned: OwnedKeys
+  readonly #parts: HubParts
+  readonly #publications: Publications
+  readonly #rings = new Rings()
+  readonly #seats = new Map<string, Seat>()
+  readonly #lingering = new Map<Seat, Deadline>()
+  readonly #offStatus: () => void
+  #check: Deadline | undefined
+  #late: Deadline | undefined
+
+  constructor(parts: HubParts) {
+    const { broker, deadlines, limits } = parts
+    this.#parts = parts
+    this.#publications = new Publications(parts)
+    this.presence = new Presence(broker, deadlines, limits.presenceMembers)
+    this.owned = new OwnedKeys(broker, deadlines)
+    this.#offStatus = broker.onStatus(status => {
+      if (status === 'up') void this.#compare()
+    })
+  }
+
+  /** Channels that are followed, or were a moment ago. */
+  get channels(): number {
+    return this.#seats.size
+  }
+
+  /** Validates a message, encodes it once, and hands it to the broker. See {@link Publications.publish}. */
+  async publish(topic: TopicEntry, params: unknown, message: unknown, options: PublishOptions = {}): Promise<Position> {
+    const { owner } = options
+    const retain = retentionOf(topic)
+    const prepared = await this.#publications.prepare(topic, params, message, options)
+    if (owner === undefined || retain.kind !== 'latest' || !retain.owned) {
+      return this.#publications.send(prepared, options)
+    }
+    return this.owned.publish(owner, prepared, leaseMs => this.#publications.send(prepared, { ...options, leaseMs }))
+  }
+
+  /** Takes a key out of a `latestBy` topic. See {@link Publications.retract}. */
+  retract(topic: TopicEntry, params: unknown, key: string): Promise<Position> {
+    return this.#publications.retract(topic, params, key)
+  }
+
+  /**
+   * Follows a channel, until {@link Hub.leave}.
+   *
+   * @throws {@link TautlineError} `UNAVAILABLE` when the broker gives no feed.
+   */
+  async follow(ref: BrokerChannel): Promise<Channel> {
+    const seat = this.#seats.get(ref.name) ?? this.#take(ref)
+    seat.followers += 1
+    this.#parts.deadlines.delete(this.#lingering.get(seat))
+    this.#lingering.delete(seat)
+    try {
+      await seat.channel.opened
+    } catch (error) {
+      this.#free(seat)
+      throw error
+    }
+    return seat.channel
+  }
+
+  /** One follower less; the channel is given up soon after the last one. */
+  leave(channel: Channel): void {
+    const seat = this.#seats.get(channel.ref.name)
+    if (seat?.channel !== channel) return
+    seat.followers -= 1
+    if (seat.followers > 0) return
+    this.#lingering.set(
+      seat,
+      this.#parts.deadlines.add(LINGER_MS, () => this.#free(seat)),
+    )
+    if (this.#lingering.size <= LINGERING) return
+    const [oldest] = this.#lingering.keys()
+    if (oldest) this.#free(oldest)
+  }
+
+  /** Takes everybody out of presence, and gives all channels up. */
+  async close(): Promise<void> {
+    this.#offStatus()
+    this.#stopChecks()
+    for (const seat of [...this.#seats.values()]) this.#free(seat)
+    await Promise.all([this.presence.close(), this.owned.close()])
+  }
+
+  #take(ref: BrokerChannel): Seat {
+    const seat = { channel: new Channel(ref, { ...this.#parts, rings: this.#rings }), followers: 0 }
+    this.#seats.set(ref.name, seat)
+    this.#check ??= this.#parts.deadlines.add(CHECK_MS, () => void this.#compareAgain())
+    return seat
+  }
+
+  #free(seat: Seat): void {
+    const { name } = seat.channel.ref
+    this.#parts.deadlines.delete(this.#lingering.get(seat))
+    this.#lingering.delete(seat)
+    seat.channel.close()
+    if (this.#seats.get(name) !== seat) return
+    this.#seats.delete(name)
+    if (this.#seats.size === 0) this.#stopChecks()
+  }
+
+  async #compareAgain(): Promise<void> {
+    await this.#compare()
+    this.#check = undefined
+    if (this.#seats.size > 0) this.#check = this.#parts.deadlines.add(CHECK_MS, () => void this.#compareAgain())
+  }
+
+  /** Asks the broker for the newest of every channel: a lost last message is found, too. */
+  async #compare(): Promise<void> {
+    const channels = [...this.#seats.values()].map(seat => seat.channel).filter(channel => channel.retains)
+    for (let i = 0; i < channels.length; i += CHECK_CHANNELS) {
+      await this.#compareSome(channels.slice(i, i + CHECK_CHANNELS))
+    }
+  }
+
+  async #compareSome(channels: readonly Channel[]): Promise<void> {
+    const { broker, deadlines, failures } = this.#parts
+    const turns = channels.map(channel => channel.turns)
+    const asked = ask(deadlines, () => broker.heads(channels.map(channel => channel.ref)))
+    const positions = await asked.catch(error => {
+      failures.report(error, 'broker')
+      return []
+    })
+    const learn = () => {
+      for (const [i, channel] of channels.entries()) {
+        const position = positions[i]
+        if (position) channel.learn(position, turns[i] ?? 0)
+        if (position) channel.resume()
+      }
+    }
+    const isLate = channels.some(({ epoch, head }, i) => positions[i]?.[0] !== epoch || (positions[i]?.[1] ?? 0) > head)
+    if (isLate) this.#late = deadlines.add(LATE_MS, learn)
+    else learn()
+  }
+
+  #stopChecks(): void {
+    const { deadlines } = this.#parts
+    deadlines.delete(this.#check)
+    deadlines.delete(this.#late)
+    this.#check = undefined
+    this.#late = undefined
+  }
+}

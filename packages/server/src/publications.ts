@@ -1,0 +1,103 @@
+import { channelOf, type Memory, memoryOf, parse, TautlineError, type TopicEntry } from '@tautline/core'
+import { type Deadlines, encodeValue, type Position } from '@tautline/core/wire'
+import { ask } from './ask.ts'
+import type { Broker, BrokerChannel } from './broker.ts'
+import type { PublishOptions, TopicsPort } from './topics.ts'
+
+/** Most characters of a key, whichever. */
+const LONGEST_KEY = 1_024
+/** What a frame holds beside channel, key and message, in bytes, at most. */
+const FRAME_BYTES = 32
+
+/** What publications need. */
+export interface PublicationsParts {
+  readonly broker: Broker
+  readonly deadlines: Deadlines
+  readonly limits: {
+    /** Largest message that a client takes, in bytes. */
+    readonly messageBytes: number
+  }
+}
+
+/** How a publication differs from others. */
+export interface PublicationOptions extends PublishOptions {
+  readonly leaseMs?: number | undefined
+}
+
+/** A publication on its way: checked, encoded once, and nobody told of it yet. */
+export interface Prepared {
+  readonly channel: BrokerChannel
+  readonly key: string | undefined
+  readonly body: Uint8Array
+}
+
+/** What a topic remembers, and the channel of a topic with these parsed params. */
+export function channelRef(topic: TopicEntry, params: unknown): BrokerChannel {
+  return { name: channelOf(topic.path, params), retain: retentionOf(topic) }
+}
+
+const memories = new WeakMap<TopicEntry, Memory>()
+
+/** What a topic remembers. */
+export function retentionOf(topic: TopicEntry): Memory {
+  const known = memories.get(topic)
+  if (known) return known
+  const memory = memoryOf(topic.retain)
+  memories.set(topic, memory)
+  return memory
+}
+
+/** Publishes on a broker: each message is validated and encoded once, here. */
+export class Publications implements TopicsPort {
+  readonly #parts: PublicationsParts
+
+  constructor(parts: PublicationsParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Publishes a message.
+   *
+   * @throws {@link TautlineError} `INVALID_ARGUMENT` when it does not fit, `RESOURCE_EXHAUSTED` when no client would take
+   * it, `UNAVAILABLE` with `mayHaveRun` from the broker; and what the topic's schema or `latestBy` throws.
+   */
+  async publish(topic: TopicEntry, params: unknown, message: unknown, options: PublishOptions = {}): Promise<Position> {
+    return this.send(await this.prepare(topic, params, message, options), options)
+  }
+
+  /** Takes a key out of a `latestBy` topic. Resolves with the newest position, also when there was no such key. */
+  async retract(topic: TopicEntry, params: unknown, key: string): Promise<Position> {
+    if (retentionOf(topic).kind !== 'latest') throw new TypeError(`'${topic.path}' has no keys that could be retracted`)
+    const { broker, deadlines } = this.#parts
+    const channel = channelRef(topic, params)
+    return ask(deadlines, () => broker.publish(channel, { key }))
+  }
+
+  /** Checks and encodes; nothing is published yet. */
+  async prepare(topic: TopicEntry, params: unknown, message: unknown, options: PublishOptions): Promise<Prepared> {
+    const retain = retentionOf(topic)
+    if (options.key !== undefined) checkKey(options.key, 'an idempotency key')
+    const channel = channelRef(topic, params)
+    const value = await parse(topic.message, message, `a message of ${topic.path}`)
+    const key =
+      retain.kind === 'latest' ? checkKey(retain.keyOf(value), `the key of a message of ${topic.path}`) : undefined
+    const { bytes } = encodeValue(value)
+    const size = bytes.length + channel.name.length + 3 * (key?.length ?? 0) + FRAME_BYTES
+    const { messageBytes } = this.#parts.limits
+    if (size <= messageBytes) return { channel, key, body: bytes }
+    throw new TautlineError('RESOURCE_EXHAUSTED', `a message of ${size} bytes is over the limit of ${messageBytes}`)
+  }
+
+  /** Hands it to the broker. */
+  send({ channel, key, body }: Prepared, { key: idempotencyKey, leaseMs }: PublicationOptions): Promise<Position> {
+    const { broker, deadlines } = this.#parts
+    return ask(deadlines, () => broker.publish(channel, { body, key, idempotencyKey, leaseMs }))
+  }
+}
+
+function checkKey(key: unknown, what: string): string {
+  if (typeof key !== 'string' || key.length < 1 || key.length > LONGEST_KEY || /\p{Surrogate}/u.test(key)) {
+    throw new TautlineError('INVALID_ARGUMENT', `${what} must be a string of 1 to ${LONGEST_KEY} characters`)
+  }
+  return key
+}

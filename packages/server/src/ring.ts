@@ -1,0 +1,186 @@
+import { Encoded, EncodeError, encodeFrame, type Frame, FrameType, travelsAlone } from '@tautline/core/wire'
+import type { BrokerChannel, Change } from './broker.ts'
+
+const KiB = 1_024
+
+/** What is kept of each channel for sockets that are a little behind. */
+const RING_CHANGES = 256
+const RING_BYTES = 256 * KiB
+/** What all channels keep together. */
+const RINGS_BYTES = 64 * KiB * KiB
+
+/** A change as it goes to sockets: framed once, when the first one takes it. */
+export class Entry {
+  readonly offset: number
+  readonly key: string | undefined
+  /** Whether the key is gone. */
+  readonly retracts: boolean
+  /** What keeping it costs, in bytes. */
+  readonly size: number
+  #content: { readonly channel: BrokerChannel; readonly epoch: string | null; readonly change: Change } | Uint8Array
+
+  constructor(channel: BrokerChannel, epoch: string | null, change: Change) {
+    this.offset = change.offset
+    this.key = change.key
+    this.retracts = change.body === undefined
+    this.size = (change.body?.length ?? 0) + 128
+    this.#content = { channel, epoch, change }
+  }
+
+  /** The bytes of its frame, the same for every subscriber. */
+  get frame(): Uint8Array {
+    if (this.#content instanceof Uint8Array) return this.#content
+    const { channel, epoch, change } = this.#content
+    const frame = own(frameOf(channel, epoch, change))
+    this.#content = frame
+    return frame
+  }
+}
+
+/**
+ * The newest changes of a channel, shared by all its sockets, so that one that is a little behind, or many that come
+ * back at once, need not ask the broker. It has everything that a reader at `from` or above needs.
+ */
+export class Ring {
+  readonly #rings: Rings
+  #entries: Entry[] = []
+  #bytes = 0
+  /** Who has everything up to here gets the rest from the ring. */
+  from = 0
+  /** The newest change. */
+  head = 0
+
+  constructor(rings: Rings) {
+    this.#rings = rings
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Takes the change in that follows `head`. */
+  push(entry: Entry): void {
+    this.#entries.push(entry)
+    this.head = entry.offset
+    this.#count(entry.size)
+    this.#trim()
+  }
+
+  /** Begins anew: what lies up to `head` is not known. */
+  restart(head: number): void {
+    this.clear()
+    this.from = head
+    this.head = head
+  }
+
+  /** Takes in what was read from the broker, if it is what lies just below. */
+  extend(after: number, through: number, entries: readonly Entry[]): void {
+    if (through < this.from || after >= this.from) return
+    const older = entries.filter(({ offset }) => offset <= this.from)
+    this.#entries.unshift(...older)
+    this.from = after
+    this.#count(older.reduce((sum, { size }) => sum + size, 0))
+    this.#trim()
+  }
+
+  /** What follows `after`, at most so many changes and bytes; `undefined` when some of it is no longer here. */
+  since(after: number, most: { readonly messages: number; readonly bytes: number }): Entry[] | undefined {
+    if (after < this.from) return undefined
+    let bytes = 0
+    let start = this.#entries.length
+    while (start > 0 && (this.#entries[start - 1]?.offset ?? 0) > after) start -= 1
+    let end = start
+    for (; end < this.#entries.length && end - start < most.messages; end++) {
+      bytes += this.#entries[end]?.size ?? 0
+      if (end > start && bytes > most.bytes) break
+    }
+    return this.#entries.slice(start, end)
+  }
+
+  /** Whether the key has a newer change than this one. */
+  supersedes({ key, offset }: Entry): boolean {
+    for (let i = this.#entries.length - 1; i >= 0; i--) {
+      const entry = this.#entries[i]
+      if (!entry || entry.offset <= offset) return false
+      if (entry.key === key) return true
+    }
+    return false
+  }
+
+  /** Forgets everything; only who is at `head` needs nothing else. */
+  clear(): void {
+    this.#count(-this.#bytes)
+    this.#entries = []
+    this.from = this.head
+  }
+
+  #trim(): void {
+    let drop = 0
+    let bytes = this.#bytes
+    while (this.#entries.length - drop > RING_CHANGES || (bytes > RING_BYTES && this.#entries.length - drop > 1)) {
+      bytes -= this.#entries[drop]?.size ?? 0
+      drop += 1
+    }
+    if (drop === 0) return
+    this.from = this.#entries[drop - 1]?.offset ?? this.from
+    this.#entries.splice(0, drop)
+    this.#count(bytes - this.#bytes)
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    this.#rings.used(this, bytes)
+  }
+}
+
+/** All rings of a server: together they keep no more than 64 MiB, and the one that was not used for longest goes first. */
+export class Rings {
+  /** Those that hold something, in the order of their last use. */
+  readonly #rings = new Set<Ring>()
+  readonly #most: number
+  #bytes = 0
+
+  /** @param most - bytes that all rings may keep together. */
+  constructor(most = RINGS_BYTES) {
+    this.#most = most
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** A ring has grown or shrunk by so many bytes. */
+  used(ring: Ring, bytes: number): void {
+    this.#bytes += bytes
+    this.#rings.delete(ring)
+    if (ring.bytes > 0) this.#rings.add(ring)
+    for (const oldest of this.#rings) {
+      if (this.#bytes <= this.#most || oldest === ring) return
+      oldest.clear()
+    }
+  }
+}
+
+/**
+ * What an engine brought that no client may be sent is lost, and in its place stands what says so: that its key is gone,
+ * or that there is a gap.
+ */
+function frameOf({ name }: BrokerChannel, epoch: string | null, { offset, key, body }: Change): Uint8Array {
+  const asMessage = body && attempt([FrameType.MESSAGE, name, offset, new Encoded(body), key])
+  const asRetraction = () => (key === undefined ? undefined : attempt([FrameType.RETRACT, name, offset, key]))
+  return asMessage ?? asRetraction() ?? encodeFrame([FrameType.GAP, name, epoch, offset])
+}
+
+function attempt(frame: Frame): Uint8Array | undefined {
+  try {
+    return encodeFrame(frame)
+  } catch (error) {
+    if (error instanceof EncodeError) return undefined
+    throw error
+  }
+}
+
+/** Small frames share a piece of memory, which a ring must not keep for the sake of one of them. */
+function own(frame: Uint8Array): Uint8Array {
+  return frame.buffer.byteLength > frame.length * 2 && !travelsAlone(frame) ? frame.slice() : frame
+}

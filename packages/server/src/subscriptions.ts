@@ -1,0 +1,293 @@
+import { channelOf, TautlineError, toWire } from '@tautline/core'
+import {
+  type Deadline,
+  type Deadlines,
+  type Encoded,
+  encodeValue,
+  FrameType,
+  type Link,
+  ProtocolError,
+  type Subscribe,
+  type SubscribeFields,
+  type Unsubscribe,
+} from '@tautline/core/wire'
+import type { BrokerChannel } from './broker.ts'
+import type { Channel } from './channel.ts'
+import { Cursor } from './cursor.ts'
+import type { Admission } from './dispatch.ts'
+import { Flow } from './flow.ts'
+import type { Hub } from './hub.ts'
+import type { ServerLimits } from './limits.ts'
+import { type Beginning, beginningOf } from './place.ts'
+import { PRESENCE_RETENTION } from './presence.ts'
+import { retentionOf } from './publications.ts'
+
+/** A client that resumes has so many ms to subscribe again before it is no longer present. */
+const RETURN_MS = 5_000
+
+/** What the subscriptions of a session need. */
+export interface SubscriptionsParts {
+  readonly hub: Hub
+  readonly link: Link
+  readonly deadlines: Deadlines
+  readonly limits: Pick<ServerLimits, 'subscriptions' | 'highWaterBytes' | 'lowWaterBytes'>
+  /** The public id of the session. */
+  readonly publicId: string
+  /** Asks whether the client may subscribe. Throws a {@link TautlineError} that it may be told. */
+  readonly admit: (path: string, params: unknown, signal: AbortSignal) => Promise<Admission>
+  /** Keeps an error that is not the client's business, and returns what the client is told. */
+  readonly internal: (error: unknown, path: string) => TautlineError
+}
+
+/** A subscription whose admission is under way. */
+interface Asked {
+  readonly kind: 'asked'
+  readonly id: number
+  readonly path: string
+  readonly params: unknown
+  readonly abort: AbortController
+  /** Whoever the client was when it was admitted, it may be somebody else by now. */
+  outdated: boolean
+}
+
+/** A subscription that messages go out to. */
+interface Held {
+  readonly kind: 'held'
+  readonly id: number
+  readonly path: string
+  readonly params: unknown
+  readonly seat: Seat
+}
+
+/** One channel of the session's socket: one cursor, however many subscriptions. */
+interface Seat {
+  readonly channel: Channel
+  readonly cursor: Cursor
+  readonly ids: Set<number>
+  /** Where the session is a member because of it. */
+  readonly presence: BrokerChannel | undefined
+}
+
+/** What an admission came to: the channel, and what the session is a member of because of it. */
+interface Granted {
+  readonly channel: BrokerChannel
+  readonly membership: { readonly channel: BrokerChannel; readonly member: Encoded } | undefined
+}
+
+/** One session's subscriptions: from SUBSCRIBE and UNSUBSCRIBE to cursors, and who is present because of them. */
+export class Subscriptions {
+  readonly #parts: SubscriptionsParts
+  readonly #flow: Flow
+  readonly #all = new Map<number, Asked | Held>()
+  /** By channel; who had its turn goes to the end. */
+  readonly #seats = new Map<string, Seat>()
+  /** Presence channels that the session is a member of. */
+  readonly #present = new Map<string, BrokerChannel>()
+  #state: 'attached' | 'detached' | 'closed' = 'detached'
+  #return: Deadline | undefined
+  #recheck: AbortController | undefined
+
+  constructor(parts: SubscriptionsParts) {
+    this.#parts = parts
+    this.#flow = new Flow(parts.link, parts.limits)
+    parts.hub.owned.begin(parts.publicId)
+  }
+
+  /** Subscriptions, with those that are being decided. */
+  get size(): number {
+    return this.#all.size
+  }
+
+  /**
+   * A frame came in.
+   *
+   * @throws {@link ProtocolError} when the id of a subscription is used for another one.
+   */
+  receive(frame: Subscribe | Unsubscribe): void {
+    if (this.#state !== 'attached') return
+    if (frame[0] === FrameType.SUBSCRIBE) this.#subscribe(frame)
+    else this.#drop(frame[1])
+  }
+
+  /** A new socket: who was present has a while to subscribe again. */
+  attached(): void {
+    this.#state = 'attached'
+    if (this.#present.size > 0) this.#return = this.#parts.deadlines.add(RETURN_MS, () => this.#leaveUnseated())
+  }
+
+  /** The socket is gone, and what belongs to it; who was present still is. */
+  detached(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'detached'
+    this.#release()
+  }
+
+  /** There may be room: those who are behind go on, in turns. */
+  room(): void {
+    if (this.#seats.size === 0 || !this.#flow.idle) return
+    const behind = [...this.#seats.values()].filter(({ cursor }) => cursor.behind)
+    for (const seat of behind) {
+      const { name } = seat.channel.ref
+      if (this.#seats.get(name) !== seat || !this.#flow.idle) continue
+      this.#seats.delete(name)
+      this.#seats.set(name, seat)
+      seat.cursor.run()
+    }
+  }
+
+  /** The client is somebody else now: asks again for everything, and ends what is refused. */
+  async recheck(): Promise<void> {
+    this.#recheck?.abort()
+    const recheck = new AbortController()
+    this.#recheck = recheck
+    const all = [...this.#all.values()]
+    for (const each of all) if (each.kind === 'asked') each.outdated = true
+    await Promise.all(all.map(each => each.kind === 'held' && this.#askAgain(each, recheck.signal)))
+    if (this.#recheck === recheck) this.#recheck = undefined
+  }
+
+  /** The session is over: it is present nowhere, and owns nothing. */
+  close(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#release()
+    const { hub, publicId } = this.#parts
+    for (const channel of this.#present.values()) hub.presence.leave(channel, publicId)
+    this.#present.clear()
+    hub.owned.end(publicId)
+  }
+
+  #subscribe([, id, path, params, fields]: Subscribe): void {
+    if (this.#all.has(id)) throw new ProtocolError('the id of a subscription is not used twice')
+    const { subscriptions } = this.#parts.limits
+    if (this.#all.size >= subscriptions) {
+      const error = new TautlineError('RESOURCE_EXHAUSTED', `a session may have ${subscriptions} subscriptions`)
+      return this.#refuse(id, error)
+    }
+    const asked: Asked = { kind: 'asked', id, path, params, abort: new AbortController(), outdated: false }
+    this.#all.set(id, asked)
+    void this.#begin(asked, fields)
+  }
+
+  async #begin(asked: Asked, fields: SubscribeFields | undefined): Promise<void> {
+    const { hub } = this.#parts
+    const { signal } = asked.abort
+    let channel: Channel | undefined
+    try {
+      let granted = await this.#ask(asked, signal)
+      if (signal.aborted) return
+      channel = await hub.follow(granted.channel)
+      const beginning = signal.aborted ? undefined : await beginningOf(channel, fields)
+      while (asked.outdated && !signal.aborted) {
+        asked.outdated = false
+        granted = await this.#ask(asked, signal)
+      }
+      if (signal.aborted || !beginning) return
+      this.#hold(asked, granted, channel, beginning)
+      channel = undefined
+    } catch (error) {
+      if (signal.aborted) return
+      this.#all.delete(asked.id)
+      this.#refuse(asked.id, this.#told(error, asked.path))
+    } finally {
+      if (channel) hub.leave(channel)
+    }
+  }
+
+  async #ask({ path, params }: Asked | Held, signal: AbortSignal): Promise<Granted> {
+    const admission = await this.#parts.admit(path, params, signal)
+    const retain = admission.presence ? PRESENCE_RETENTION : retentionOf(admission.topic)
+    const channel = { name: admission.channel, retain }
+    const member = await admission.member?.()
+    if (member === undefined) return { channel, membership: undefined }
+    const name = channelOf(`${admission.topic.path}@presence`, admission.params)
+    return { channel, membership: { channel: { name, retain: PRESENCE_RETENTION }, member: encodeValue(member) } }
+  }
+
+  #hold({ id, path, params }: Asked, { membership }: Granted, channel: Channel, { place, gap }: Beginning): void {
+    const { link } = this.#parts
+    const { name } = channel.ref
+    const { epoch, after } = place
+    const seat = this.#seats.get(name) ?? {
+      channel,
+      cursor: new Cursor(channel, link, this.#flow, place),
+      ids: new Set(),
+      presence: membership?.channel,
+    }
+    this.#seats.set(name, seat)
+    seat.cursor.rewind(place)
+    seat.ids.add(id)
+    this.#all.set(id, { kind: 'held', id, path, params, seat })
+    const head = epoch === channel.epoch ? Math.max(channel.head, after) : after
+    link.send([FrameType.SUBSCRIBED, id, { channel: name, epoch, offset: after, head, gap }])
+    if (membership) this.#enter(membership)
+    seat.cursor.run()
+  }
+
+  #enter({ channel, member }: NonNullable<Granted['membership']>): void {
+    const { hub, publicId } = this.#parts
+    this.#present.set(channel.name, channel)
+    hub.presence.enter(channel, publicId, member)
+  }
+
+  async #askAgain(held: Held, signal: AbortSignal): Promise<void> {
+    const { id, path } = held
+    const isHeld = () => !signal.aborted && this.#all.get(id) === held
+    try {
+      const { membership } = await this.#ask(held, signal)
+      if (membership && isHeld()) this.#enter(membership)
+    } catch (error) {
+      if (!isHeld()) return
+      this.#drop(id)
+      this.#parts.link.send([FrameType.UNSUBSCRIBE, id, toWire(this.#told(error, path))])
+    }
+  }
+
+  #drop(id: number): void {
+    const subscription = this.#all.get(id)
+    if (!subscription) return
+    this.#all.delete(id)
+    if (subscription.kind === 'asked') return subscription.abort.abort()
+    const { channel, cursor, ids, presence } = subscription.seat
+    this.#parts.hub.leave(channel)
+    ids.delete(id)
+    if (ids.size > 0) return
+    cursor.close()
+    this.#seats.delete(channel.ref.name)
+    if (presence) this.#leave(presence)
+  }
+
+  /** Everything that belongs to the socket. */
+  #release(): void {
+    this.#parts.deadlines.delete(this.#return)
+    this.#return = undefined
+    this.#recheck?.abort()
+    for (const { cursor } of this.#seats.values()) cursor.close()
+    for (const subscription of this.#all.values()) {
+      if (subscription.kind === 'asked') subscription.abort.abort()
+      else this.#parts.hub.leave(subscription.seat.channel)
+    }
+    this.#seats.clear()
+    this.#all.clear()
+  }
+
+  #leaveUnseated(): void {
+    this.#return = undefined
+    const seated = new Set([...this.#seats.values()].map(({ presence }) => presence?.name))
+    for (const channel of [...this.#present.values()]) if (!seated.has(channel.name)) this.#leave(channel)
+  }
+
+  #leave(channel: BrokerChannel): void {
+    const { hub, publicId } = this.#parts
+    this.#present.delete(channel.name)
+    hub.presence.leave(channel, publicId)
+  }
+
+  #refuse(id: number, error: TautlineError): void {
+    this.#parts.link.send([FrameType.SUBSCRIBED, id, { error: toWire(error) }])
+  }
+
+  #told(error: unknown, path: string): TautlineError {
+    return error instanceof TautlineError ? error : this.#parts.internal(error, path)
+  }
+}
