@@ -95,7 +95,7 @@ export class Presence {
   async #tell(roster: Roster): Promise<void> {
     roster.state = { kind: 'telling' }
     // Whoever comes and goes in the same tick is told of together.
-    await undefined
+    await Promise.resolve()
     const changed = [...roster.changed]
     roster.changed.clear()
     await Promise.all(changed.map(publicId => this.#tellOf(roster, publicId)))
