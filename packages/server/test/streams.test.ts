@@ -25,9 +25,8 @@ function dispatching(handlers: Partial<Record<keyof typeof api, unknown>>, optio
 }
 
 afterEach(async () => {
-  const left = await bench?.close(new TautlineError('UNAVAILABLE', 'the test is over'))
+  await bench?.close()
   bench = undefined
-  expect(left).toEqual({ calls: 0, timers: 0, bytes: 0 })
 })
 
 async function read(asked: Asked, most = Number.POSITIVE_INFINITY): Promise<unknown[]> {
@@ -196,6 +195,7 @@ describe('the items that a client sends', () => {
       {
         sum: async (_: undefined, { up }: Up) => {
           for await (const n of up) return never().then(() => n)
+          return 0
         },
       },
       { window: 100 },

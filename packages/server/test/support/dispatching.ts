@@ -1,4 +1,4 @@
-import type { Interceptor, TautlineError, TopicEntry } from '@tautline/core'
+import { type Interceptor, TautlineError, type TopicEntry } from '@tautline/core'
 import {
   type CallFields,
   Deadlines,
@@ -10,6 +10,7 @@ import {
   pipe,
   SCAN_LIMITS,
 } from '@tautline/core/wire'
+import { expect } from 'vitest'
 import { VirtualClock } from '../../../testing/src/clock.ts'
 import { Dispatcher } from '../../src/dispatch.ts'
 import { Failures } from '../../src/failures.ts'
@@ -127,16 +128,15 @@ export class Dispatching {
     return this.#open(0, id => [FrameType.PUBLISH, id, path, params, message, key === undefined ? undefined : { key }])
   }
 
-  /** Ends both ends, and says what is left over. */
-  async close(
-    error: TautlineError,
-  ): Promise<{ readonly calls: number; readonly timers: number; readonly bytes: number }> {
-    this.server.lose(error)
-    this.client.lose(error)
+  /** Ends both ends; nothing may be left over. */
+  async close(): Promise<void> {
+    const over = new TautlineError('UNAVAILABLE', 'the test is over')
+    this.server.lose(over)
+    this.client.lose(over)
     await this.clock.settle()
-    const left = { calls: this.inflight.calls, timers: this.deadlines.size, bytes: this.inflight.bytes }
+    expect([this.inflight.calls, this.inflight.bytes, this.deadlines.size]).toEqual([0, 0, 0])
     this.deadlines.clear()
-    return left
+    expect(this.clock.pending).toBe(0)
   }
 
   #open(window: number, frame: Parameters<Peer['open']>[0]['frame']): Asked {
