@@ -1,5 +1,4 @@
-import { type Source, TautlineError } from '@tautline/core'
-import type { Source as Pulled } from '@tautline/core/wire'
+import { TautlineError } from '@tautline/core'
 
 /** With this many items that nobody has read yet, a push waits. */
 const ROOM = 16
@@ -73,33 +72,5 @@ export function queue<Item>(): ItemQueue<Item> {
     end: () => end('ended'),
     fail: error => end({ error }),
     [Symbol.asyncIterator]: () => iterator,
-  }
-}
-
-/**
- * The iterator behind whatever `up` was given.
- *
- * @throws {@link TautlineError} `INVALID_ARGUMENT` when it is nothing that items come from
- */
-export function iteratorOf(up: Source<unknown> | undefined): Pulled {
-  if (up && typeof up === 'object') {
-    if (Symbol.asyncIterator in up) return up[Symbol.asyncIterator]()
-    if (Symbol.iterator in up) return up[Symbol.iterator]()
-    if ('getReader' in up) return readerOf(up.getReader())
-  }
-  throw new TautlineError('INVALID_ARGUMENT', 'up takes an iterable, an async iterable or a ReadableStream')
-}
-
-/** Not every browser can iterate a `ReadableStream`. */
-function readerOf(reader: ReturnType<Extract<Source<unknown>, { getReader: unknown }>['getReader']>): Pulled {
-  return {
-    async next() {
-      const step = await reader.read()
-      return step.done ? { done: true, value: undefined } : { done: false, value: step.value }
-    },
-    async return() {
-      await reader.cancel()
-      return { done: true, value: undefined }
-    },
   }
 }

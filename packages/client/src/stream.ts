@@ -1,9 +1,15 @@
 import { type Source, type StreamEntry, type StreamOptions, TautlineError } from '@tautline/core'
-import { DEFAULT_WINDOW, type Exchange, FrameType, LARGEST_WINDOW, type Source as Pulled } from '@tautline/core/wire'
+import {
+  DEFAULT_WINDOW,
+  type Exchange,
+  FrameType,
+  iteratorOf,
+  LARGEST_WINDOW,
+  type Source as Pulled,
+} from '@tautline/core/wire'
 import { begin, encoded, isIdempotent, type Line, settle } from './call.ts'
 import { refusalOf } from './check.ts'
 import type { Request, Settled } from './request.ts'
-import { iteratorOf } from './source.ts'
 
 /** Options of a stream, with items up or without. */
 export interface AnyStreamOptions extends StreamOptions {

@@ -1,0 +1,31 @@
+import type { Source as Given } from '../client-types.ts'
+import { TautlineError } from '../errors.ts'
+import type { Source } from './exchange.ts'
+
+/**
+ * The iterator behind whatever `up` was given.
+ *
+ * @throws {@link TautlineError} `INVALID_ARGUMENT` when it is nothing that items come from
+ */
+export function iteratorOf(up: Given<unknown> | undefined): Source {
+  if (up && typeof up === 'object') {
+    if (Symbol.asyncIterator in up) return up[Symbol.asyncIterator]()
+    if (Symbol.iterator in up) return up[Symbol.iterator]()
+    if ('getReader' in up) return readerOf(up.getReader())
+  }
+  throw new TautlineError('INVALID_ARGUMENT', 'up takes an iterable, an async iterable or a ReadableStream')
+}
+
+/** Not every browser can iterate a `ReadableStream`. */
+function readerOf(reader: ReturnType<Extract<Given<unknown>, { getReader: unknown }>['getReader']>): Source {
+  return {
+    async next() {
+      const step = await reader.read()
+      return step.done ? { done: true, value: undefined } : { done: false, value: step.value }
+    },
+    async return() {
+      await reader.cancel()
+      return { done: true, value: undefined }
+    },
+  }
+}
