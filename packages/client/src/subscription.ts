@@ -52,6 +52,8 @@ export class Subscription implements PublicSubscription {
   #offset = 0
   /** Caught up at or above this offset. */
   #head = 0
+  /** With `latestBy`, until all keys have arrived: the newest offset when they began to. */
+  #base = 0
   #stalled = false
   #attempts = 0
   #settle: (error?: TautlineError) => void = () => undefined
@@ -99,7 +101,10 @@ export class Subscription implements PublicSubscription {
   fields(): SubscribeFields | undefined {
     const { since, rewind } = this.request
     if (this.#epoch === null) return undefined
-    if (this.#epoch !== undefined) return { since: [this.#epoch, this.#offset] }
+    if (this.#epoch !== undefined) {
+      const base = this.#offset < this.#base ? { base: this.#base } : undefined
+      return { since: [this.#epoch, this.#offset], ...base }
+    }
     if (since !== undefined) return { since: readPosition(since) ?? refused('`since` is no position') }
     if (rewind === undefined) return undefined
     const messages = Math.min(rewind, Number.MAX_SAFE_INTEGER)
@@ -114,6 +119,8 @@ export class Subscription implements PublicSubscription {
     if (this.#state === 'pending') this.#state = 'catching-up'
     this.#head = head
     this.#settle()
+    const fresh = !known && this.request.since === undefined
+    if (this.request.latest && (gap || fresh)) this.#base = head
     if (gap || lost) this.#jump(epoch, offset)
     else if (!known) {
       this.#epoch = epoch
@@ -170,6 +177,7 @@ export class Subscription implements PublicSubscription {
     if (this.#state === 'closed' || this.#stalled) return
     this.detached()
     if (epoch !== this.#epoch) this.#head = offset
+    this.#base = 0
     this.#jump(epoch, offset)
     this.#progress()
   }

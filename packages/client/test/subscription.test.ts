@@ -357,6 +357,24 @@ describe('latestBy', () => {
     expect(await line.sent()).toEqual([])
   })
 
+  it('says, when cut off before all keys are there, which retractions it cannot miss', async () => {
+    const { line } = listener(latest)
+    const { line: older } = listener(latest, { since: '2.e' })
+    for (const each of [line, older]) {
+      await each.sent()
+      each.receive(letIn(1, each === line ? 0 : 2, 9), message(4, 'a'))
+      each.detach()
+      each.attach()
+    }
+    const asked = async (from: FakeLine) => (await from.sent())[0]?.[4 as 2]
+    expect(await asked(line)).toEqual({ since: ['e', 4], base: 9 })
+    expect(await asked(older)).toEqual({ since: ['e', 4] })
+    line.receive(letIn(2, 4, 10), message(9, 'b'), message(10, 'c'))
+    line.detach()
+    line.attach()
+    expect(await asked(line)).toEqual({ since: ['e', 10] })
+  })
+
   it('is asked for again when replaced: the next one wants the newest of every key', async () => {
     const { line, subscription } = listener(latest)
     await line.sent()

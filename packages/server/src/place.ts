@@ -1,4 +1,4 @@
-import type { SubscribeFields } from '@tautline/core/wire'
+import type { Position, SubscribeFields } from '@tautline/core/wire'
 import type { Channel, Stretch } from './channel.ts'
 import type { Place } from './cursor.ts'
 
@@ -22,24 +22,24 @@ export async function beginningOf(channel: Channel, fields: SubscribeFields = {}
   }
 }
 
-async function find(channel: Channel, { since, rewind }: SubscribeFields): Promise<Beginning> {
+async function find(channel: Channel, { since, rewind, base = 0 }: SubscribeFields): Promise<Beginning> {
   if (!channel.retains) return { place: { epoch: null, after: 0, base: 0 }, gap: since !== undefined }
-  if (since) return afterPosition(channel, since[0], since[1])
+  if (since) return afterPosition(channel, since, channel.ref.retain.kind === 'latest' ? base : 0)
   if (rewind !== undefined && rewind > 0) return withNewest(channel, rewind)
   const { epoch, head } = channel
   const all = channel.ref.retain.kind === 'latest' && rewind === undefined
   return { place: { epoch, after: all ? 0 : head, base: all ? head : 0 }, gap: false }
 }
 
-async function afterPosition(channel: Channel, epoch: string | null, offset: number): Promise<Beginning> {
+async function afterPosition(channel: Channel, [epoch, offset]: Position, base: number): Promise<Beginning> {
   const known = epoch === channel.epoch
   if (known && offset <= channel.head && channel.recent(offset)) {
-    return { place: { epoch, after: offset, base: 0 }, gap: false }
+    return { place: { epoch, after: offset, base: Math.min(base, channel.head) }, gap: false }
   }
   const stretch = await channel.read({ after: known ? offset : 0 })
-  const kept = stretch.epoch === epoch && stretch.floor <= offset && offset <= stretch.head
+  const kept = stretch.epoch === epoch && stretch.floor <= Math.max(offset, base) && offset <= stretch.head
   return kept
-    ? { place: { epoch, after: offset, base: 0 }, gap: false }
+    ? { place: { epoch, after: offset, base: Math.min(base, stretch.head) }, gap: false }
     : { place: oldest(channel, stretch), gap: true }
 }
 

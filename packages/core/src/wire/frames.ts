@@ -126,6 +126,11 @@ export interface SubscribeFields {
   readonly since?: Position | undefined
   /** How many of the newest retained messages to begin with. */
   readonly rewind?: number | undefined
+  /**
+   * With `since` in a `latestBy` topic whose keys have not all arrived: `head` of the SUBSCRIBED that began them. Keys
+   * that were retracted before it never reached the client, so their retractions are not missed.
+   */
+  readonly base?: number | undefined
 }
 
 /** The map of SUBSCRIBED: let in. */

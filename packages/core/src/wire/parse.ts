@@ -154,12 +154,20 @@ function publishFields(value: unknown): PublishFields {
 }
 
 function subscribeFields(value: unknown): SubscribeFields {
-  const { since, rewind } = map(value, 'options')
-  return { since: optional(since, parsePosition), rewind: optional(rewind, rewindOf) }
+  const { since, rewind, base } = map(value, 'options')
+  return {
+    since: optional(since, parsePosition),
+    rewind: optional(rewind, rewindOf),
+    base: optional(base, baseOf),
+  }
 }
 
 function rewindOf(value: unknown): number {
   return count(value, 'rewind')
+}
+
+function baseOf(value: unknown): number {
+  return count(value, 'base')
 }
 
 function hello({ token, session, contract, client, features }: Fields): HelloFields {
