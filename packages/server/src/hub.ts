@@ -14,7 +14,7 @@ import type { PublishOptions, TopicsPort } from './topics.ts'
 /** All channels are compared with the broker this often, in ms, so many at a time. */
 const CHECK_MS = 10_000
 const CHECK_CHANNELS = 1_000
-/** What the broker has and the feed has not may still be on its way for so many ms. */
+/** So many ms may lie between what the broker has and what its feed tells. */
 const LATE_MS = 200
 /** A channel that nobody follows any more is kept for so many ms, in case somebody comes back; at most so many are. */
 const LINGER_MS = 5_000
@@ -44,8 +44,9 @@ export class Hub implements TopicsPort {
   readonly #seats = new Map<string, Seat>()
   readonly #lingering = new Map<Seat, Deadline>()
   readonly #offStatus: () => void
+  readonly #late = new Set<Deadline>()
   #check: Deadline | undefined
-  #late: Deadline | undefined
+  #comparing = false
 
   constructor(parts: HubParts) {
     const { broker, deadlines, limits } = parts
@@ -124,7 +125,7 @@ export class Hub implements TopicsPort {
   #take(ref: BrokerChannel): Seat {
     const seat = { channel: new Channel(ref, { ...this.#parts, rings: this.#rings }), followers: 0 }
     this.#seats.set(ref.name, seat)
-    this.#check ??= this.#parts.deadlines.add(CHECK_MS, () => void this.#compareAgain())
+    this.#armCheck()
     return seat
   }
 
@@ -138,45 +139,56 @@ export class Hub implements TopicsPort {
     if (this.#seats.size === 0) this.#stopChecks()
   }
 
-  async #compareAgain(): Promise<void> {
-    await this.#compare()
+  #armCheck(): void {
+    this.#check ??= this.#parts.deadlines.add(CHECK_MS, () => {
+      this.#check = undefined
+      this.#armCheck()
+      void this.#compare()
+    })
+  }
+
+  #stopChecks(): void {
+    const { deadlines } = this.#parts
+    deadlines.delete(this.#check)
     this.#check = undefined
-    if (this.#seats.size > 0) this.#check = this.#parts.deadlines.add(CHECK_MS, () => void this.#compareAgain())
+    for (const late of this.#late) deadlines.delete(late)
+    this.#late.clear()
   }
 
   /** Asks the broker for the newest of every channel: a lost last message is found, too. */
   async #compare(): Promise<void> {
+    if (this.#comparing) return
+    this.#comparing = true
     const channels = [...this.#seats.values()].map(seat => seat.channel).filter(channel => channel.retains)
     for (let i = 0; i < channels.length; i += CHECK_CHANNELS) {
       await this.#compareSome(channels.slice(i, i + CHECK_CHANNELS))
     }
+    this.#comparing = false
   }
 
   async #compareSome(channels: readonly Channel[]): Promise<void> {
     const { broker, deadlines, failures } = this.#parts
     const turns = channels.map(channel => channel.turns)
     const asked = ask(deadlines, () => broker.heads(channels.map(channel => channel.ref)))
+    // A broker that does not answer is asked again soon.
     const positions = await asked.catch(error => {
       failures.report(error, 'broker')
       return []
     })
-    const learn = () => {
-      for (const [i, channel] of channels.entries()) {
-        const position = positions[i]
-        if (position) channel.learn(position, turns[i] ?? 0)
-        if (position) channel.resume()
-      }
+    for (const [i, position] of positions.entries()) {
+      const channel = channels[i]
+      if (channel) this.#compareOne(channel, position, turns[i] ?? 0)
     }
-    const isLate = channels.some(({ epoch, head }, i) => positions[i]?.[0] !== epoch || (positions[i]?.[1] ?? 0) > head)
-    if (isLate) this.#late = deadlines.add(LATE_MS, learn)
-    else learn()
   }
 
-  #stopChecks(): void {
-    const { deadlines } = this.#parts
-    deadlines.delete(this.#check)
-    deadlines.delete(this.#late)
-    this.#check = undefined
-    this.#late = undefined
+  /** What the broker has and the feed has not may be on its way: looked at again a little later. */
+  #compareOne(channel: Channel, position: Position, turns: number): void {
+    channel.resume()
+    if (position[0] === channel.epoch && position[1] <= channel.head) return
+    const late = this.#parts.deadlines.add(LATE_MS, () => {
+      this.#late.delete(late)
+      channel.learn(position, turns)
+    })
+    this.#late.add(late)
   }
 }
