@@ -37,7 +37,7 @@ export class Publishes {
       check(entry.publish, message, `message to ${entry.path}`)
       const send = async () => positionOf(await this.#line.publish(entry, params, message, options))
       if (!options.volatile || this.#line.writable) return await send()
-      this.#line.open()
+      if (!this.#attached) return this.#drop()
       return await this.#wait(String(encodeValue([entry.path, params]).bytes), send)
     } catch (thrown) {
       throw refusalOf(thrown)
@@ -65,9 +65,18 @@ export class Publishes {
     }
   }
 
+  /** The next one may find a socket. */
+  #drop(): undefined {
+    try {
+      this.#line.open()
+    } catch {
+      // The connection is closed, and who publishes only what can go now need not know.
+    }
+  }
+
   #wait(channel: string, send: Waiting['send']): Promise<Position | undefined> | undefined {
     const older = this.#waiting.get(channel)
-    if (!this.#attached || (!older && this.#waiting.size >= MOST_WAITING)) return undefined
+    if (!older && this.#waiting.size >= MOST_WAITING) return undefined
     older?.settle()
     return new Promise(resolve => this.#waiting.set(channel, { send, settle: resolve }))
   }

@@ -22,8 +22,9 @@ export class Topics {
     return channel(this.#line, this.#subscriptions, this.#publishes, entry, params)
   }
 
-  /** After every WELCOME, once what was kept has been sent again: subscribes anew. */
+  /** After every WELCOME, once what was kept has been sent again; of a socket before it nothing is left. */
   attached(): void {
+    this.detached()
     this.#publishes.attached()
     this.#subscriptions.attached()
   }

@@ -101,6 +101,14 @@ describe('a volatile message', () => {
     expect(line.published).toEqual([])
   })
 
+  it('is dropped when the connection is closed', async () => {
+    const line = new FakeLine()
+    line.closed = new TautlineError('UNAVAILABLE')
+    const dropped = publish(line, 1)
+    await line.clock.settle()
+    expect(dropped.became).toBeUndefined()
+  })
+
   it('waits while the socket is busy, the newest of each channel', async () => {
     const line = new FakeLine()
     line.attach()
