@@ -40,6 +40,8 @@ describe('the checker', () => {
     ['a message twice', [subscribed, ...sent, delivered(0), delivered(1), delivered(1), delivered(2)], [0, 1, 0, 0, 0]],
     ['messages swapped', [subscribed, ...sent, delivered(1), delivered(0), delivered(2)], [0, 0, 1, 0, 0]],
     ['what was published before', [...sent, subscribed], [0, 0, 0, 0, 0]],
+    ['what was under way', [...sent, subscribed, delivered(1), delivered(2)], [0, 0, 0, 0, 0]],
+    ['a hole in what was under way', [...sent, subscribed, delivered(0), delivered(2)], [1, 0, 0, 0, 0]],
     ['a refused message missing', [subscribed, published(0), refused(0)], [0, 0, 0, 0, 0]],
     [
       'an acknowledgement after the next delivery',

@@ -44,7 +44,7 @@ export interface Verdict {
 }
 
 type Producer = { next: number; readonly unacknowledged: Set<number> }
-type Heard = { next: number; excused: boolean; readonly skipped: Set<number> }
+type Heard = { next: number; started: boolean; excused: boolean; readonly skipped: Set<number> }
 type Subscriber = {
   readonly channel: string
   readonly heard: Map<string, Heard>
@@ -155,6 +155,9 @@ export class History {
     const { heard } = this.#subscriber(name)
     const from = heard.get(producer) ?? hearFrom(0)
     heard.set(producer, from)
+    // What was under way when the subscription became ready may come or not; after it, everything must.
+    if (!from.started && seq < from.next) from.next = seq
+    from.started = true
     if (seq < from.next) {
       const story = `${name} got ${producer} ${seq} after ${from.next - 1}`
       if (from.skipped.delete(seq)) this.#reordered.push(story)
@@ -239,5 +242,5 @@ export class History {
 
 /** The story of one producer as one subscriber hears it, from its message `next` on. */
 function hearFrom(next: number): Heard {
-  return { next, excused: false, skipped: new Set() }
+  return { next, started: false, excused: false, skipped: new Set() }
 }

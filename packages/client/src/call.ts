@@ -19,7 +19,7 @@ import {
 import { check, refusalOf } from './check.ts'
 import { type ClientCall, intercept } from './interceptors.ts'
 import type { Settings } from './options.ts'
-import { type Carrier, Request, type RequestParts, type Settled } from './request.ts'
+import { type Again, type Carrier, Request, type RequestParts, type Settled } from './request.ts'
 
 /** The connection as calls, streams and publishes use it. */
 export interface Line extends Carrier {
@@ -68,7 +68,7 @@ export function call(line: Line, entry: ProcedureEntry, input: unknown, options:
         body,
         { timeoutMs, key: options.idempotencyKey, headers },
       ],
-      again: () => isIdempotent(entry, options),
+      again: () => againOf(entry, options),
       done: settle(resolve, reject),
     })
   })
@@ -101,15 +101,17 @@ export function publish(
         body,
         key ? { key } : undefined,
       ],
-      again: () => key !== undefined,
+      // The broker knows the keys of publishes, whichever server asks it.
+      again: () => (key === undefined ? 'nowhere' : 'anywhere'),
       done,
     })
   })
 }
 
-/** Whether a call may run twice. */
-export function isIdempotent(entry: { readonly idempotent?: boolean | undefined }, options: CallOptions): boolean {
-  return entry.idempotent === true || options.idempotencyKey !== undefined
+/** Where a call may be sent again. */
+export function againOf(entry: { readonly idempotent?: boolean | undefined }, options: CallOptions): Again {
+  if (entry.idempotent) return 'anywhere'
+  return options.idempotencyKey === undefined ? 'nowhere' : 'to its outcome'
 }
 
 /** Settles a promise as a request was settled. */

@@ -24,6 +24,9 @@ export interface Carrier {
 /** How a request ended. */
 export type Settled = Exclude<Outcome, { readonly kind: 'cancel' }>
 
+/** Where something that may have run is sent again: with a key, only where the outcome of its first run is kept. */
+export type Again = 'anywhere' | 'to its outcome' | 'nowhere'
+
 /** What a request is made of. */
 export interface RequestParts {
   /** The frame for an id; `timeoutMs` is what is left of the time. */
@@ -34,8 +37,8 @@ export interface RequestParts {
   readonly window?: number | undefined
   readonly timeout: number | undefined
   readonly signal: AbortSignal | undefined
-  /** Asked when its session is lost: whether to send it again, though nobody knows whether it ran. */
-  again(): boolean
+  /** Asked when its session is lost: where to send it again, though nobody knows whether it ran. */
+  again(): Again
   /** It is worth nothing once its socket is gone; then it ends with `undefined`. */
   readonly volatile?: boolean | undefined
   /** It is on its way on this exchange, which may be a second one. */
@@ -62,6 +65,9 @@ export class Request {
   #over = false
   /** Whether it may have reached a handler. */
   #left = false
+  /** Where its outcome is kept, if it has one. */
+  #outcomes: string | undefined
+  #again: Again = 'anywhere'
 
   constructor(carrier: Carrier, parts: RequestParts) {
     this.#carrier = carrier
@@ -89,8 +95,12 @@ export class Request {
   }
 
   /** Goes out on a session that has room for it. What cannot go fails, and concerns nobody else. */
-  send(peer: Peer): void {
+  send(peer: Peer, outcomes?: string): void {
     const { frame, window = DEFAULT_WINDOW, opened } = this.#parts
+    if (this.#again === 'to its outcome' && outcomes !== this.#outcomes) {
+      return this.fail('UNAVAILABLE', 'the server that knows its outcome is gone')
+    }
+    this.#outcomes = outcomes
     try {
       const exchange = peer.open({ window, frame: id => frame(id, this.#timeLeft()) })
       this.#left = true
@@ -107,7 +117,8 @@ export class Request {
   /** Its session is gone. Says whether it is to be sent again; if not, it has failed. */
   lost(message: string): boolean {
     this.#exchange = undefined
-    if (this.#parts.again()) return true
+    this.#again = this.#parts.again()
+    if (this.#again !== 'nowhere') return true
     this.fail('UNAVAILABLE', message)
     return false
   }

@@ -128,7 +128,7 @@ export class Session {
   send(request: Request): void {
     this.requests.add(request)
     this.#bytes += request.size
-    request.send(this.peer)
+    request.send(this.peer, this.#welcome.outcomes)
   }
 
   /** A request is over. Says whether it was on its way here. */

@@ -7,7 +7,7 @@ import {
   LARGEST_WINDOW,
   type Source as Pulled,
 } from '@tautline/core/wire'
-import { begin, encoded, isIdempotent, type Line, settle } from './call.ts'
+import { againOf, begin, encoded, type Line, settle } from './call.ts'
 import { refusalOf } from './check.ts'
 import type { Request, Settled } from './request.ts'
 
@@ -78,8 +78,8 @@ export function startStream(
       { timeoutMs, window: entry.down && window !== DEFAULT_WINDOW ? window : undefined, headers },
     ],
     again() {
-      const again = isIdempotent(entry, options) && !ends.handed() && !source
-      if (again) ends.lost()
+      const again = ends.handed() || source ? 'nowhere' : againOf(entry, options)
+      if (again !== 'nowhere') ends.lost()
       return again
     },
     opened(exchange) {

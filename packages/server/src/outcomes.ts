@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { fromWire, TautlineError, toWire } from '@tautline/core'
 import { type Clock, decodeValue, encodeValue } from '@tautline/core/wire'
+import { nanoid } from 'nanoid'
 
 /** What may be kept of keyed calls (guarantees.md, "Limits"). */
 export interface OutcomeLimits {
@@ -33,6 +34,8 @@ interface Kept {
 
 /** The outcomes of calls with an idempotency key: what has run does not run again while its outcome is known. */
 export class Outcomes {
+  /** Names this memory: who finds another name has lost what it knew. */
+  readonly id = nanoid()
   readonly #clock: Clock
   readonly #limits: OutcomeLimits
   readonly #running = new Map<string, Running>()

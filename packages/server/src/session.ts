@@ -39,6 +39,8 @@ export interface SessionParts {
   readonly failures: Failures
   /** Hash of the contract. */
   readonly contract: string
+  /** Names the memory of keyed calls' outcomes. */
+  readonly outcomes: string
   /** A session has lost its socket and waits for its client. */
   onDetached(session: Session): void
   /** A session is over. */
@@ -228,7 +230,7 @@ export class Session implements Caller, SessionHandle {
   }
 
   #attach(socket: Socket, received: number, resumed: boolean): void {
-    const { settings, contract } = this.#parts
+    const { settings, contract, outcomes } = this.#parts
     const { limits, route } = settings
     this.#state = 'attached'
     this.#heartbeat.reset()
@@ -244,6 +246,7 @@ export class Session implements Caller, SessionHandle {
         resumeMs: limits.resumeMs,
         limits: toldLimits(limits),
         route,
+        outcomes,
       },
     ])
     this.subscriptions.attached()

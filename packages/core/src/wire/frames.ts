@@ -108,6 +108,11 @@ export interface WelcomeFields {
   readonly features?: readonly string[] | undefined
   /** What the client puts into the URL when it resumes, so that a balancer finds the same server. */
   readonly route?: string | undefined
+  /**
+   * Names the memory of keyed calls' outcomes. A keyed call that may have run is sent again only to a server with the
+   * same one: any other would run it a second time.
+   */
+  readonly outcomes?: string | undefined
 }
 
 /** The last field of CALL. */

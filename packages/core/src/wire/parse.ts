@@ -197,6 +197,7 @@ function welcome(fields: Fields): WelcomeFields {
     limits: limits(map(fields.limits, 'limits')),
     features: optional(fields.features, names),
     route: optionalText(fields.route, Longest.route, 'route'),
+    outcomes: optionalName(fields.outcomes, 'outcomes'),
   }
 }
 
