@@ -1,4 +1,4 @@
-import type { RetainLatest, RetainLog } from './retain.ts'
+import type { Retain } from './retain.ts'
 import type { Part, Schema } from './schema.ts'
 
 /** The three shapes an entry of a contract can have. */
@@ -50,7 +50,7 @@ export interface TopicEntry {
   readonly publish?: Part | undefined
   readonly presence?: Part | undefined
   /** In an outline only which of the two kinds of memory it is. */
-  readonly retain?: RetainLog | RetainLatest<never> | 'log' | 'latest' | undefined
+  readonly retain?: Retain | 'log' | 'latest' | undefined
   readonly meta?: Meta | undefined
 }
 

@@ -1,5 +1,23 @@
 import { shorten } from './shorten.ts'
 
+/** The codes with which any call may fail: a closed union, so that `error.code === '…'` narrows. */
+export type CanonicalCode =
+  | 'INVALID_ARGUMENT'
+  | 'UNAUTHENTICATED'
+  | 'PERMISSION_DENIED'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'RESOURCE_EXHAUSTED'
+  | 'FAILED_PRECONDITION'
+  | 'ABORTED'
+  | 'CANCELLED'
+  | 'DEADLINE_EXCEEDED'
+  | 'UNIMPLEMENTED'
+  | 'UNAVAILABLE'
+  | 'DATA_LOSS'
+  | 'INTERNAL'
+  | 'UNKNOWN'
+
 /** What is known of a canonical code, whoever raised it. */
 export interface CodeInfo {
   /** The text of an error that was given none. */
@@ -12,7 +30,7 @@ export interface CodeInfo {
 }
 
 /** The canonical codes and what they mean. A call that fails without a declared error fails with one of these. */
-export const CODES = Object.freeze({
+export const CODES: Readonly<Record<CanonicalCode, CodeInfo>> = Object.freeze({
   INVALID_ARGUMENT: { message: 'the value does not fit its schema', retryable: false },
   UNAUTHENTICATED: { message: 'who you are is not known, or no longer', retryable: false },
   PERMISSION_DENIED: { message: 'this is not allowed', retryable: false },
@@ -28,10 +46,7 @@ export const CODES = Object.freeze({
   DATA_LOSS: { message: 'messages were lost for good', retryable: false },
   INTERNAL: { message: 'internal error', retryable: false },
   UNKNOWN: { message: 'unknown error', retryable: false },
-} as const satisfies Record<string, CodeInfo>)
-
-/** One of the codes in {@link CODES}: a closed union, so that `error.code === '…'` narrows. */
-export type CanonicalCode = keyof typeof CODES
+})
 
 /** Says whether `code` is one of {@link CODES}. */
 export function isCanonicalCode(code: string): code is CanonicalCode {

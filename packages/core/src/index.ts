@@ -35,6 +35,13 @@ export {
 export { hashOf } from './hash.ts'
 export type * from './infer.ts'
 export { entriesOf, mapEntries, type Outline, outlineOf } from './outline.ts'
-export { type Memory, memoryOf, type Retain, type RetainLatest, type RetainLog } from './retain.ts'
+export {
+  type Memory,
+  memoryOf,
+  type Retain,
+  type RetainCount,
+  type RetainLatest,
+  type RetainSeconds,
+} from './retain.ts'
 export { isSchema, type Part, parse, type Schema } from './schema.ts'
 export type * from './server-types.ts'

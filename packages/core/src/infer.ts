@@ -73,8 +73,8 @@ export type StreamClient<P> = P extends { readonly up: Schema }
     ? (input?: In<Part<P, 'input'>>, options?: StreamOptions) => ReadingOf<P>
     : (input: In<Part<P, 'input'>>, options?: StreamOptions) => ReadingOf<P>
 
-/** A topic's function. */
-export type TopicClient<P> = (params: In<Part<P, 'params'>>) => ChannelOf<P>
+/** A topic's function. Conditional only so that editors show what it comes to, and not this name. */
+export type TopicClient<P> = P extends { readonly params: infer S } ? (params: In<S>) => ChannelOf<P> : never
 
 type AnswerTo<O, E> = E extends object ? Answer<Got<O>, Declared<E>> : Promise<Got<O>>
 

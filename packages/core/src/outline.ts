@@ -51,7 +51,7 @@ function outlineOfEntry(entry: AnyEntry): object {
   const outline: Record<string, unknown> = { kind: entry.kind, path: entry.path }
   for (const part of PARTS) if (part in entry) outline[part] = true
   if (entry.kind === 'topic') {
-    if (typeof entry.retain === 'object') outline.retain = 'latestBy' in entry.retain ? 'latest' : 'log'
+    if (typeof entry.retain === 'object') outline.retain = entry.retain.latestBy ? 'latest' : 'log'
     else if (entry.retain !== undefined) outline.retain = entry.retain
   } else {
     if (entry.idempotent) outline.idempotent = true

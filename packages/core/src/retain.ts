@@ -1,16 +1,28 @@
 /** What a topic's author asks to be remembered: a log, or the newest message of each key. */
-export type Retain<Message = never> = RetainLog | RetainLatest<Message>
+export type Retain<Message = never> = RetainCount | RetainSeconds | RetainLatest<Message>
 
-/** A log: the last messages of a channel, in order. One of the two must be given. */
-export interface RetainLog {
-  /** How many messages are kept, 1 to 10,000; 10,000 when only `seconds` is given. */
-  readonly count?: number | undefined
+/** A log: the last messages of a channel, in order. */
+export interface RetainCount {
+  /** How many messages are kept, 1 to 10,000. */
+  readonly count: number
   /** For how long a message is kept, in seconds, up to a year; for as long as `count` allows when absent. */
   readonly seconds?: number | undefined
+  readonly latestBy?: undefined
+  readonly owned?: undefined
+}
+
+/** A log of as many messages as fit in a time, 10,000 at most. */
+export interface RetainSeconds {
+  /** For how long a message is kept, in seconds, up to a year. */
+  readonly seconds: number
+  readonly count?: undefined
+  readonly latestBy?: undefined
+  readonly owned?: undefined
 }
 
 /** The newest message of each key; of at most 10,000 keys. */
 export interface RetainLatest<Message> {
+  readonly count?: undefined
   /** The key of a message, as subscribers see it. */
   readonly latestBy: (message: Message) => string
   /** For how long a message is kept, in seconds, up to a year; for ever when absent. */

@@ -80,9 +80,8 @@ export type Interceptor<Context = unknown> = (
   next: (change?: { readonly context: Context }) => Promise<unknown>,
 ) => unknown
 
-/** Of `anyone`: says in so many words that everybody is let in. */
-export interface Anyone {
-  (): undefined
-  /** Exists for the compiler only, so that no other function passes for it. */
-  readonly '~anyone': true
-}
+/**
+ * The type of `anyone`, which says in so many words that everybody is let in. What it "returns" fits wherever somebody
+ * decides who may enter (as `authenticate` it gives the context `undefined`), and is made by nobody else by mistake.
+ */
+export type Anyone = () => Promise<void> & { readonly context: undefined }

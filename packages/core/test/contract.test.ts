@@ -145,7 +145,7 @@ describe('contract() refuses, and says where', () => {
   })
 
   it('memory that cannot be', () => {
-    expect(() => contract({ a: topic({ params: Room, message: Room, retain: {} }) })).toThrow(
+    expect(() => contract({ a: topic({ params: Room, message: Room, retain: {} as never }) })).toThrow(
       'a: `retain` needs `count`, `seconds` or `latestBy`',
     )
   })

@@ -126,7 +126,7 @@ describe('an error on the wire', () => {
 
   it('never leaves half a surrogate pair, which nobody could encode', () => {
     const message = `${'x'.repeat(2_046)}😀😀`
-    expect(toWire(new TautlineError('ABORTED', message)).message.isWellFormed()).toBe(true)
+    expect(toWire(new TautlineError('ABORTED', message)).message).not.toMatch(/\p{Surrogate}/u)
     expect(toWire(new TautlineError('ABORTED', 'a\ud800')).message).toBe('a\ufffd')
   })
 })
