@@ -1,4 +1,4 @@
-import { type Anyone, TautlineError } from '@tautline/core'
+import { TautlineError } from '@tautline/core'
 import { CloseCode, type Deadlines, reasonOf } from '@tautline/core/wire'
 import { type Arrival, cookiesOf } from './arrival.ts'
 import type { Failures } from './failures.ts'
@@ -56,17 +56,12 @@ export type Verdict =
 
 /** Asks `authenticate`, at most so long, and lets nothing that it throws out. */
 export class Authenticator {
-  readonly #authenticate: Authenticate<unknown> | Anyone
+  readonly #authenticate: Authenticate<unknown>
   readonly #deadlines: Deadlines
   readonly #withinMs: number
   readonly #failures: Failures
 
-  constructor(
-    authenticate: Authenticate<unknown> | Anyone,
-    deadlines: Deadlines,
-    withinMs: number,
-    failures: Failures,
-  ) {
+  constructor(authenticate: Authenticate<unknown>, deadlines: Deadlines, withinMs: number, failures: Failures) {
     this.#authenticate = authenticate
     this.#deadlines = deadlines
     this.#withinMs = withinMs

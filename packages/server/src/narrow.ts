@@ -17,7 +17,7 @@ const TOPIC_HANDLERS = ['subscribe', 'publish', 'presence'] as const
 export function narrow<T, Context, Narrowed>(
   part: T,
   check: Check<Context, Narrowed>,
-  handlers: Handlers<T, NoInfer<Narrowed>>,
+  handlers: Handlers<T, Narrowed>,
 ): Handlers<T, Context> {
   return wrap(part, handlers, check as Check<unknown, unknown>) as Handlers<T, Context>
 }

@@ -1,6 +1,6 @@
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import type { Anyone, CallSession, Interceptor } from '@tautline/core'
+import type { CallSession, Interceptor } from '@tautline/core'
 import { type Clock, systemClock } from '@tautline/core/wire'
 import type { Authenticate } from './auth.ts'
 import type { Broker } from './broker.ts'
@@ -22,7 +22,7 @@ export interface ServeOptions<Context> {
    * Decides who a client is, and makes the context that handlers see. `anyone` says in so many words that everybody may
    * come in.
    */
-  readonly authenticate: Authenticate<Context> | Anyone
+  readonly authenticate: Authenticate<Context>
   /** Listens on a port of its own; 0 for any free one. Without `port` and `server`, sockets come by `server.accept`. */
   readonly port?: number | undefined
   /** The address to listen on. All of them by default. */
@@ -58,7 +58,7 @@ export interface ServeOptions<Context> {
 
 /** Options that have been checked, with all defaults in their place. */
 export interface Settings {
-  readonly authenticate: Authenticate<unknown> | Anyone
+  readonly authenticate: Authenticate<unknown>
   readonly port: number | undefined
   readonly host: string | undefined
   readonly server: HttpServer | HttpsServer | undefined
