@@ -1,4 +1,11 @@
-import { Decoder, decodeTimestampExtension, Encoder, type ExtData, encodeTimestampExtension } from '@msgpack/msgpack'
+import {
+  Decoder,
+  decodeTimestampExtension,
+  Encoder,
+  type ExtData,
+  encodeDateToTimeSpec,
+  encodeTimeSpecToTimestamp,
+} from '@msgpack/msgpack'
 import { Encoded, EncodeError } from './encoded.ts'
 import { Extension } from './extensions.ts'
 import { type Frame, ProtocolError } from './frames.ts'
@@ -112,6 +119,7 @@ function encode(value: unknown): Uint8Array {
     return shared
   } catch (error) {
     if (error instanceof EncodeError) throw error
+    // The encoder's, at the end of a cycle, or a getter's.
     throw new EncodeError(error instanceof Error ? error.message : String(error), { cause: error })
   } finally {
     nesting = outer
@@ -216,9 +224,8 @@ function decodeExtension(data: Uint8Array, type: number): unknown {
 }
 
 function timestampOf(date: Date): Uint8Array {
-  const data = Number.isNaN(date.getTime()) ? null : encodeTimestampExtension(new Date(date))
-  if (!data) throw new EncodeError('an invalid Date')
-  return data
+  if (Number.isNaN(date.getTime())) throw new EncodeError('an invalid Date')
+  return encodeTimeSpecToTimestamp(encodeDateToTimeSpec(date))
 }
 
 /** What a Map or a Set holds, as one array; the encoder that is at work makes itself a helper for that. */

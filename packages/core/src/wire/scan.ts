@@ -109,7 +109,7 @@ const DEEPEST = 64
 /** Of each open container: what it is, how many elements are left (of a map keys and values), where it must end. */
 const sorts = new Uint8Array(2 * DEEPEST + 2)
 const lefts = new Int32Array(2 * DEEPEST + 2)
-const stops = new Int32Array(2 * DEEPEST + 2)
+const stops = new Float64Array(2 * DEEPEST + 2)
 
 /** Walks over one element and everything in it; returns where it ends. `outer` is how deep it stands already. */
 function element(bytes: Uint8Array, start: number, outer: number, limits: ScanLimits, found: Scan): number {
@@ -185,7 +185,6 @@ function element(bytes: Uint8Array, start: number, outer: number, limits: ScanLi
       case EXTENSION: {
         const type = ((bytes[at] ?? 0) << 24) >> 24
         at += 1
-        if (at + size > end) refuse('a message that is cut short')
         if (++found.containers > cap) refuse('too many containers')
         if (type === Extension.TIMESTAMP) checkTimestamp(bytes, at, size)
         else if (type === Extension.BIGINT) checkBigint(bytes, at, size)
@@ -230,6 +229,8 @@ function isSafe(bytes: Uint8Array, at: number, signed: boolean): boolean {
   return high > 0xffe0 || (high === 0xffe0 && unsigned(bytes, at + 2, 6) > 0)
 }
 
+/** Most strings are short and ASCII, and not worth a call. */
+const SHORT = 64
 const PROTO = '__proto__'
 
 function isProto(bytes: Uint8Array, at: number): boolean {
@@ -238,13 +239,11 @@ function isProto(bytes: Uint8Array, at: number): boolean {
 }
 
 function checkText(bytes: Uint8Array, at: number, size: number, found: Scan): void {
-  let i = at
   const end = at + size
-  if (size < 64) {
-    while (i < end && (bytes[i] as number) < 0x80) i += 1
-    if (i === end) return
-  }
-  const judgement = judgeUtf8(bytes, at, at + size)
+  let i = at
+  if (size < SHORT) while (i < end && (bytes[i] as number) < 0x80) i += 1
+  if (i === end) return
+  const judgement = judgeUtf8(bytes, i, end)
   if (judgement === Utf8.BROKEN) refuse('a string that is no UTF-8')
   if (judgement === Utf8.REPLACED) found.hasReplacement = true
 }

@@ -141,52 +141,53 @@ describe('values', () => {
   cycle.push(cycle)
   const cyclicMap = new Map<string, unknown>()
   cyclicMap.set('self', cyclicMap)
-  const odd = { calls: 0 }
+  let asked = 0
   const fickle = {
     get a() {
-      odd.calls += 1
-      return odd.calls % 2 === 1 ? 1 : undefined
+      asked += 1
+      return asked % 2 === 1 ? 1 : undefined
+    },
+  }
+  const throwing = {
+    get a() {
+      throw new Error('not today')
     },
   }
 
-  it.each<[string, unknown]>([
-    ['a function', () => 1],
-    ['a symbol', Symbol('x')],
-    ['a class instance', new User()],
-    ['an Error', new Error('x')],
-    ['a Promise', Promise.resolve(1)],
-    ['a RegExp', /x/],
-    ['a Float64Array', new Float64Array(1)],
-    ['an ArrayBuffer', new ArrayBuffer(1)],
-    ['a DataView', new DataView(new ArrayBuffer(1))],
-    ['a WeakMap', new WeakMap()],
-    ['an encoded value inside another', [encodeValue(1)]],
-    ['an invalid Date', new Date(Number.NaN)],
-    ['half a surrogate pair in a short string', '\ud800'],
-    ['half a surrogate pair in a long string', `${'x'.repeat(100)}\udc00`],
-    ['half a surrogate pair in a key', { [`${'x'.repeat(100)}\ud800`]: 1 }],
-    ['half a surrogate pair in a Map', new Map([[1, `${'x'.repeat(100)}\ud800`]])],
-    ['half a surrogate pair beside a true U+FFFD', ['\ufffd', `${'x'.repeat(100)}\ud800`]],
-    ['an array that holds itself', cycle],
-    ['a Map that holds itself', cyclicMap],
-    ['a bigint of 1,025 digits', BigInt('9'.repeat(1_025))],
-    ['a key "__proto__"', JSON.parse('{"__proto__":{"polluted":true}}')],
-    ['a getter that changes its mind', fickle],
-    [
-      'a proxy that throws',
-      new Proxy(
-        {},
-        {
-          ownKeys: () => {
-            throw new Error('no')
-          },
-        },
-      ),
-    ],
-  ])('%s cannot be sent, and says so here', (_, value) => {
-    expect(() => encodeFrame(item(value))).toThrow(EncodeError)
-    expect(() => encodeFrame(item({ deep: [value] }))).toThrow(EncodeError)
-    expect(() => encodeValue(value)).toThrow(EncodeError)
+  it.each<[string, unknown, string]>([
+    ['a function', () => 1, 'a function'],
+    ['a symbol', Symbol('x'), 'a symbol'],
+    ['a class instance', new User(), 'an instance of User: send a plain object'],
+    ['an Error', new RangeError('x'), 'an instance of RangeError'],
+    ['a Promise', Promise.resolve(1), 'an instance of Promise'],
+    ['a RegExp', /x/, 'an instance of RegExp'],
+    ['a Float64Array', new Float64Array(1), 'an instance of Float64Array'],
+    ['an ArrayBuffer', new ArrayBuffer(1), 'an instance of ArrayBuffer'],
+    ['a DataView', new DataView(new ArrayBuffer(1)), 'an instance of DataView'],
+    ['a WeakMap', new WeakMap(), 'an instance of WeakMap'],
+    ['an object with a prototype of its own', Object.create({ inherited: 1 }), 'an instance of Object'],
+    ['an encoded value inside another', [encodeValue(1)], 'an instance of Encoded'],
+    ['an invalid Date', new Date(Number.NaN), 'an invalid Date'],
+    ['half a surrogate pair in a short string', '\ud800', 'a string that is no UTF-8'],
+    ['half a surrogate pair in a long string', `${'x'.repeat(100)}\udc00`, 'half a surrogate pair'],
+    ['half a surrogate pair in a key', { [`${'x'.repeat(100)}\ud800`]: 1 }, 'half a surrogate pair'],
+    ['half a surrogate pair in a Map', new Map([[1, `${'x'.repeat(100)}\ud800`]]), 'half a surrogate pair'],
+    ['half a surrogate pair beside a true U+FFFD', ['\ufffd', `${'x'.repeat(100)}\ud800`], 'half a surrogate pair'],
+    ['an array that holds itself', cycle, 'Too deep'],
+    ['a Map that holds itself', cyclicMap, 'too deep'],
+    ['a bigint of 1,025 digits', BigInt('9'.repeat(1_025)), 'too many digits'],
+    ['a key "__proto__"', JSON.parse('{"__proto__":{"polluted":true}}'), '__proto__'],
+    ['a getter that changes its mind', fickle, 'promises more than it holds'],
+    ['a getter that throws', throwing, 'not today'],
+  ])('%s cannot be sent, and says so here', (_, value, why) => {
+    for (const attempt of [
+      () => encodeFrame(item(value)),
+      () => encodeFrame(item({ in: [value] })),
+      () => encodeValue(value),
+    ]) {
+      expect(attempt).toThrow(EncodeError)
+      expect(attempt).toThrow(why)
+    }
     expect(framesOf(encodeFrame(item('next')))).toStrictEqual([[FrameType.ITEM, 1, 'next']])
   })
 
