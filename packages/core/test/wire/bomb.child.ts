@@ -20,7 +20,7 @@ const result = { refused: 0, accepted: 0, slowest: 0, grown: 0 }
 const before = process.memoryUsage().rss
 for (let round = 0; round < 200; round++) {
   for (const bomb of bombs) {
-    const started = performance.now()
+    const started = process.cpuUsage().user
     try {
       decodeMessage(bomb, SCAN_LIMITS, () => {})
       result.accepted += 1
@@ -28,7 +28,7 @@ for (let round = 0; round < 200; round++) {
       if (!(error instanceof ProtocolError)) throw error
       result.refused += 1
     }
-    result.slowest = Math.max(result.slowest, performance.now() - started)
+    result.slowest = Math.max(result.slowest, (process.cpuUsage().user - started) / 1_000)
   }
 }
 result.grown = process.memoryUsage().rss - before
