@@ -6,6 +6,8 @@ const TOP_PX = 44
 const BOTTOM_PX = 76
 const LASTS_MS = 9_000
 const MOST_FLYING = 500
+const MOST_WAITING = 12
+const WAIT_MS = 4_000
 const MOST_SPRITES = 300
 const STILL_LINES = 5
 
@@ -13,29 +15,42 @@ const canvas = byId('flying', HTMLCanvasElement)
 const context = drawingOn(canvas)
 const tracks = new Tracks()
 const sprites = new Map<string, HTMLCanvasElement>()
+const waiting: Text[] = []
 let flying: Comment[] = []
+
+interface Text {
+  readonly sprite: HTMLCanvasElement
+  readonly since: number
+}
 
 interface Comment extends Flight {
   readonly sprite: HTMLCanvasElement
   readonly top: number
 }
 
-/** Lets a comment fly over the picture; when every track is taken it flies where it likes. */
+/** Lets a comment fly over the picture: on a track of its own if one is free in time, else where it likes. */
 export function fly(text: string, hue: number, own: boolean): void {
-  if (flying.length >= MOST_FLYING) flying.shift()
-  const sprite = spriteOf(text, hue, own)
-  const width = sprite.width / SHARPNESS
-  const stage = canvas.clientWidth
-  const flight = { width, startedAt: performance.now(), lastsMs: LASTS_MS }
-  const room = Math.max(LINE_PX, canvas.clientHeight - TOP_PX - BOTTOM_PX)
-  const track = tracks.place(flight, Math.floor(room / LINE_PX), stage)
-  const hurry = track === undefined ? 0.7 + Math.random() * 0.7 : 1
-  const top = TOP_PX + (track === undefined ? Math.random() * (room - LINE_PX) : track * LINE_PX)
-  flying.push({ ...flight, lastsMs: LASTS_MS * hurry, sprite, top })
+  waiting.push({ sprite: spriteOf(text, hue, own), since: performance.now() })
+}
+
+function launch(now: number): void {
+  for (let next = waiting[0]; next; next = waiting[0]) {
+    const width = next.sprite.width / SHARPNESS
+    const flight = { width, startedAt: now, lastsMs: LASTS_MS }
+    const room = Math.max(LINE_PX, canvas.clientHeight - TOP_PX - BOTTOM_PX)
+    const track = tracks.place(flight, Math.floor(room / LINE_PX), canvas.clientWidth)
+    if (track === undefined && waiting.length <= MOST_WAITING && now - next.since < WAIT_MS) return
+    const hurry = track === undefined ? 0.7 + Math.random() * 0.7 : 1
+    const top = TOP_PX + (track === undefined ? Math.random() * (room - LINE_PX) : track * LINE_PX)
+    if (flying.length >= MOST_FLYING) flying.shift()
+    flying.push({ ...flight, lastsMs: LASTS_MS * hurry, sprite: next.sprite, top })
+    waiting.shift()
+  }
 }
 
 onFrame(now => {
   const stage = canvas.clientWidth
+  launch(now)
   context.clearRect(0, 0, stage, canvas.clientHeight)
   if (flying.length === 0) return
   flying = flying.filter(comment => now - comment.startedAt < comment.lastsMs)

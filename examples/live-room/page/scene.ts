@@ -50,8 +50,8 @@ function paintBackdrop(width: number, height: number, size: string): void {
   pen.fillStyle = sky
   pen.fillRect(0, 0, width, horizon)
   const sea = pen.createLinearGradient(0, horizon, 0, height)
-  sea.addColorStop(0, '#2a3d4e')
-  sea.addColorStop(0.3, '#15273a')
+  sea.addColorStop(0, '#3a5061')
+  sea.addColorStop(0.3, '#1c3449')
   sea.addColorStop(1, '#060c15')
   pen.fillStyle = sea
   pen.fillRect(0, horizon, width, height - horizon)
@@ -130,8 +130,9 @@ function drawSea(now: number, width: number, height: number): void {
     const base = horizon + (height - horizon) * depth ** 1.7 * 0.86
     const high = (1.2 + depth * 15) * (0.25 + swell)
     const t = now / (900 + 500 * depth)
-    context.fillStyle = `rgb(${18 - depth * 10} ${36 - depth * 20} ${54 - depth * 28} / 0.5)`
-    context.strokeStyle = `rgb(150 184 206 / ${0.2 - depth * 0.14})`
+    context.fillStyle = `rgb(${26 - depth * 16} ${50 - depth * 28} ${72 - depth * 38} / 0.55)`
+    context.strokeStyle = `rgb(168 202 222 / ${0.34 - depth * 0.2})`
+    context.lineWidth = 0.75 + depth
     context.beginPath()
     for (let x = -12; x <= width + 12; x += 12) {
       const phase = (x / width) * (26 - depth * 17)

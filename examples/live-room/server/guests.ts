@@ -13,6 +13,8 @@ const WELCOME_MS = 1_800
 /** With so many visitors the room lives by itself. */
 const CROWD = 4
 const MOST_WELCOMED = 200
+/** What has been said when the first visitor comes. */
+const OPENING = 6
 
 /** Two scripted guests: they talk, comment and point while there are few visitors, and leave the room to a crowd. */
 export class Guests {
@@ -38,6 +40,7 @@ export class Guests {
 
   start(publisher: Publisher): void {
     this.#publisher = publisher
+    for (let line = 0; line < OPENING; line++) this.#chat()
     this.#timer = setInterval(() => this.#tick(), FRAME_MS)
   }
 
@@ -63,7 +66,12 @@ export class Guests {
     for (const [index, guest] of this.#guests.entries()) this.#point(guest, this.#frame / 30 + index * 40)
     if (this.#due(COMMENT_MS * size))
       this.#comment(pick(this.#guests, this.#comments), pick(COMMENTS, this.#comments++))
-    if (this.#due(CHAT_MS * size)) this.#say(pick(this.#guests, this.#lines), pick(CHATTER, this.#lines++))
+    if (this.#due(CHAT_MS * size)) this.#chat()
+  }
+
+  #chat(): void {
+    this.#say(pick(this.#guests, this.#lines), pick(CHATTER, this.#lines))
+    this.#lines += 1
   }
 
   #due(everyMs: number): boolean {
