@@ -20,6 +20,8 @@ const LARGE = 262_144
 /** Ends a cycle. What is too deep for the other side is for the scan, which sees into extensions. */
 const DEEPEST = SCAN_LIMITS.depth + 2
 
+const ONE_FRAME: ScanLimits = { ...SCAN_LIMITS, frames: 1 }
+
 const ascii = new TextEncoder()
 const dense = new WeakSet<Uint8Array>()
 const scratch = new Scan()
@@ -51,10 +53,20 @@ export function decodeMessage(
     scanMessage(bytes, limits, found)
     if (found.hasBin) decodeApart(bytes, found, onFrame)
     else if (found.frames > 1) decodeTogether(bytes, found, onFrame)
-    else onFrame(decodeFrame(bytes), bytes.length)
+    else onFrame(decodeScanned(bytes), bytes.length)
   } finally {
     idle = found
   }
+}
+
+/**
+ * Decodes one frame, for `parseFrame`: what never left the process that encoded it.
+ *
+ * @throws {@link ProtocolError} when it is not one frame that is safe to decode
+ */
+export function decodeFrame(bytes: Uint8Array): readonly unknown[] {
+  scanMessage(bytes, ONE_FRAME, scratch)
+  return decodeScanned(scratch.hasBin ? new Uint8Array(bytes) : bytes)
 }
 
 /**
@@ -90,16 +102,6 @@ export function encodeValue(value: unknown): Encoded {
   const shared = encode(value)
   checked(shared, value, scanValue)
   return new Encoded(shared.slice())
-}
-
-/**
- * A value that {@link encodeValue} encoded elsewhere and that came over a broker: checked, to stand in frames.
- *
- * @throws {@link ProtocolError} when it is not one value that is safe to decode
- */
-export function encodedElsewhere(bytes: Uint8Array): Encoded {
-  scanValue(bytes, SCAN_LIMITS, scratch)
-  return new Encoded(bytes)
 }
 
 /**
@@ -181,13 +183,13 @@ function decodeApart(bytes: Uint8Array, found: Scan, onFrame: (frame: readonly u
   let start = 0
   for (let i = 0; i < found.frames; i++) {
     const end = found.ends[i] ?? 0
-    onFrame(decodeFrame(new Uint8Array(bytes.subarray(start, end))), end - start)
+    onFrame(decodeScanned(new Uint8Array(bytes.subarray(start, end))), end - start)
     start = end
   }
 }
 
-/** Of bytes that were scanned as a frame, and hence are an array. */
-function decodeFrame(bytes: Uint8Array): readonly unknown[] {
+/** What was scanned as a frame is an array. */
+function decodeScanned(bytes: Uint8Array): readonly unknown[] {
   return decoder.decode(bytes) as readonly unknown[]
 }
 

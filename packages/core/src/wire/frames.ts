@@ -41,8 +41,8 @@ export class ProtocolError extends Error {
   /** Safe to send and to log: it never holds what the other side sent. */
   readonly reason: string
 
-  constructor(reason: string, code = 4500, options?: ErrorOptions) {
-    super(reason, options)
+  constructor(reason: string, code = 4500) {
+    super(reason)
     this.code = code
     this.reason = reason
   }
