@@ -34,12 +34,14 @@ export class Door {
 
   /** Opens a door on the server's own port, or in the HTTP server that was given. */
   static async open(settings: Settings, hall: Hall, failures: Failures): Promise<Door> {
-    const door = new Door(settings, hall, failures)
-    if (door.#owned) await listening(door.#http, settings)
+    const door = new Door(settings, hall)
+    if (!door.#owned) return door
+    await listening(door.#http, settings)
+    door.#http.on('error', error => failures.report(error, 'port'))
     return door
   }
 
-  constructor(settings: Settings, hall: Hall, failures: Failures) {
+  private constructor(settings: Settings, hall: Hall) {
     this.#settings = settings
     this.#hall = hall
     this.#owned = settings.server === undefined
@@ -47,7 +49,6 @@ export class Door {
     this.#upgrade = upgrader(settings.limits)
     this.#crowd = new Crowd(settings.limits.unauthenticatedPerAddress)
     this.#http.on('upgrade', this.#asked)
-    if (this.#owned) this.#http.on('error', error => failures.report(error, 'server'))
   }
 
   /** The port it listens on; `undefined` while it does not. */

@@ -19,6 +19,7 @@ export type {
   Publication,
   Retention,
 } from './broker.ts'
+export { type CallerOptions, type CreateCallerOptions, createCaller } from './caller.ts'
 export type { OnError } from './failures.ts'
 export { anyone } from './handlers.ts'
 export type { ServerLimits } from './limits.ts'
@@ -26,6 +27,7 @@ export { type MemoryOptions, memory } from './memory.ts'
 export { narrow } from './narrow.ts'
 export type { ServeOptions, SessionHandle } from './options.ts'
 export type { Origins } from './origin.ts'
+export { type PublisherOptions, publisher } from './publisher.ts'
 export { serve } from './serve.ts'
 export type { Server } from './server.ts'
 export type { Stats } from './stats.ts'

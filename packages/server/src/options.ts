@@ -67,7 +67,7 @@ export interface Settings {
   /** Trusted proxies in front. */
   readonly proxies: number
   readonly broker: Broker | undefined
-  readonly interceptors: readonly Interceptor<never>[]
+  readonly interceptors: readonly Interceptor[]
   readonly validateOutput: boolean
   readonly onSession: ((session: SessionHandle) => unknown) | undefined
   readonly onError: OnError
@@ -99,7 +99,7 @@ export function settingsOf<Context>(options: ServeOptions<Context>): Settings {
     origins: originsOf(options.origins),
     proxies: integerOf('trustProxy', Number(options.trustProxy ?? 0), 0, 16),
     broker,
-    interceptors: functions('interceptors', interceptors as readonly unknown[]) as readonly Interceptor<never>[],
+    interceptors: functions('interceptors', interceptors as readonly unknown[]) as readonly Interceptor[],
     validateOutput: options.validate?.output ?? true,
     onSession: optionalFunction('onSession', options.onSession) as Settings['onSession'],
     onError: optionalFunction('onError', options.onError) ?? warn,

@@ -1,6 +1,7 @@
 import { type Handlers, hashOf } from '@tautline/core'
 import { Deadlines } from '@tautline/core/wire'
 import { Authenticator } from './auth.ts'
+import { Callers } from './caller.ts'
 import { Dispatcher } from './dispatch.ts'
 import { Failures } from './failures.ts'
 import { routesOf } from './handlers.ts'
@@ -24,7 +25,8 @@ const RESOLUTION_MS = 50
  * @throws `TypeError` for an option that is wrong, and for handlers that are missing or unknown, naming each; what the
  * port throws when it cannot be listened on.
  */
-export async function serve<T extends object, Context = undefined>(
+// `never` while the compiler has not looked into `authenticate` yet: handlers of any context fit it.
+export async function serve<T extends object, Context = never>(
   contract: T,
   options: ServeOptions<Context>,
   handlers: Handlers<T, NoInfer<Context>>,
@@ -75,7 +77,9 @@ function partsOf(contract: object, settings: Settings, handlers: object, failure
     authenticator,
     failures,
     contract: hashOf(contract),
+    outcomes: outcomes.id,
   })
+  const callers = new Callers(contract, { dispatcher, hub, failures, clock, deadlines, limits })
   return {
     settings,
     deadlines,
@@ -84,7 +88,9 @@ function partsOf(contract: object, settings: Settings, handlers: object, failure
     topics: new Topics(routes, hub),
     broker,
     sessions,
+    callers,
     async end() {
+      callers.close()
       await hub.close()
       if (!settings.broker) await broker.close()
       deadlines.clear()

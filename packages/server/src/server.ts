@@ -1,8 +1,9 @@
-import type { Publisher } from '@tautline/core'
+import type { Api, Publisher } from '@tautline/core'
 import { CloseCode, type Deadlines, retryAfterReason, type Socket, Sweep } from '@tautline/core/wire'
 import { type Arrival, arrivalOf, type UpgradeRequest } from './arrival.ts'
 import type { Authenticator } from './auth.ts'
 import type { Broker } from './broker.ts'
+import type { CallerOptions, Callers } from './caller.ts'
 import type { Dispatcher } from './dispatch.ts'
 import type { Door, Hall } from './door.ts'
 import { Drain } from './drain.ts'
@@ -31,6 +32,7 @@ export interface ServerParts {
   readonly topics: Topics
   readonly broker: Broker
   readonly sessions: Sessions
+  readonly callers: Callers
   /** Ends what was made for this server alone, when nobody uses it any more. */
   end(): Promise<void>
 }
@@ -109,6 +111,16 @@ export class Server<T = unknown, Context = unknown> implements Publisher {
 
   /** Takes the newest message of a key out of a `latestBy` topic. */
   readonly retract: Publisher['retract'] = (topic, params, key) => this.#parts.topics.retract(topic, params, key)
+
+  /**
+   * What a client calls, answered in this process by the same handlers, validated and intercepted: for server-side
+   * rendering and jobs.
+   *
+   * @param context - what handlers see as `call.context`; nobody is asked who that is.
+   */
+  caller(context: Context, options?: CallerOptions): Api<T> {
+    return this.#parts.callers.caller(context, options)
+  }
 
   /**
    * Ends all sessions of an identity: their calls fail with `UNAUTHENTICATED`, and their sockets close. They may come back

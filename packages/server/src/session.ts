@@ -166,9 +166,12 @@ export class Session implements Caller, SessionHandle {
   resume(socket: Socket, received: number, arrival: Arrival, credentials: Credentials): void {
     const { link } = this.peer
     const silentMs = this.#parts.settings.clock.now() - link.heardAt
-    link.detach()?.close(CloseCode.REPLACED, meaningOf(CloseCode.REPLACED).name)
-    this.subscriptions.detached()
-    this.#intake.detached()
+    const older = link.detach()
+    if (older) {
+      this.subscriptions.detached()
+      this.#intake.detached()
+      older.close(CloseCode.REPLACED, meaningOf(CloseCode.REPLACED).name)
+    }
     this.#intake.forgive(silentMs)
     this.#arrival = arrival
     this.session = { ...this.session, address: arrival.address }

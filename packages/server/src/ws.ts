@@ -61,9 +61,11 @@ function foreignOf(offered: Set<string>): string | false {
   return false
 }
 
-/** The part of `net.Socket` by which a socket tells what it has read. */
+/** The parts of `net.Socket` by which a socket tells what it has read and written; the last two are Node's own. */
 interface Raw extends Duplex {
   readonly bytesRead?: number
+  readonly _handle?: { readonly writeQueueSize?: number } | null
+  readonly _writableState?: { readonly writelen?: number }
 }
 
 /** An open WebSocket of `ws`, as Tautline uses it. */
@@ -83,6 +85,7 @@ export class WsSocket implements Socket {
   constructor(ws: WebSocket, raw?: Duplex) {
     this.#ws = ws
     this.#raw = raw
+    this.#whole()
     ws.on('error', error => this.#failed(error))
     ws.on('message', (data, isBinary) => this.#message(data, isBinary))
     ws.on('ping', () => this.#whole())
@@ -91,7 +94,8 @@ export class WsSocket implements Socket {
   }
 
   get bufferedAmount(): number {
-    return this.#ws.bufferedAmount
+    const buffered = this.#ws.bufferedAmount
+    return buffered === 0 ? 0 : Math.max(0, buffered - underWay(this.#raw))
   }
 
   listen(events: SocketEvents): void {
@@ -160,4 +164,13 @@ export class WsSocket implements Socket {
     this.#events = undefined
     events?.close(this.#failure || code, reasonOf(reason))
   }
+}
+
+/**
+ * Node counts what was written in one go as unsent until its last byte has left, be it a megabyte on a thin line, which
+ * then looks like a reader without progress. What has left of it is known below.
+ */
+function underWay(raw: Raw | undefined): number {
+  const left = raw?._handle?.writeQueueSize
+  return left === undefined ? 0 : Math.max(0, (raw?._writableState?.writelen ?? 0) - left)
 }

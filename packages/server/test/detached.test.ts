@@ -81,7 +81,7 @@ describe('sessions that wait for their clients', () => {
     const steps = fc.array(fc.record({ back: fc.boolean(), who: fc.nat(5), bytes: fc.nat(400), ms: fc.nat(8_000) }), {
       maxLength: 60,
     })
-    fc.assert(
+    void fc.assert(
       fc.property(steps, moves => {
         const { detached, lost, add } = waitingRoom()
         const [came, back] = [new Map<string, Named>(), new Set<string>()]
