@@ -4,7 +4,7 @@ import { HandlerCall } from './call.ts'
 import type { Failures } from './failures.ts'
 import type { Route, Routes } from './handlers.ts'
 import { intercept } from './interceptors.ts'
-import { LocalExchange } from './local.ts'
+import { LocalExchange } from './local/exchange.ts'
 import type { Outcomes } from './outcomes.ts'
 import { Performer } from './perform.ts'
 import { type Answering, type Caller, Run, type RunOptions, type RunParts } from './run.ts'
@@ -21,7 +21,7 @@ const PRESENCE = '@presence'
 /** How a dispatcher is made. */
 export interface DispatcherParts {
   readonly routes: Routes
-  readonly interceptors: readonly Interceptor<never>[]
+  readonly interceptors: readonly Interceptor[]
   /** Whether answers and stream items are parsed before they are sent. */
   readonly validateOutput: boolean
   readonly failures: Failures

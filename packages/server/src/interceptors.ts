@@ -9,12 +9,12 @@ import { isThenable } from './thenable.ts'
  * interceptor replaces a failure by throwing another one.
  */
 export async function intercept(
-  interceptors: readonly Interceptor<never>[],
+  interceptors: readonly Interceptor[],
   call: HandlerCall,
   perform: (call: HandlerCall) => unknown,
   index = 0,
 ): Promise<unknown> {
-  const interceptor = interceptors[index] as Interceptor | undefined
+  const interceptor = interceptors[index]
   if (!interceptor) return perform(call)
   let inner: Promise<unknown> | undefined
   let over = false

@@ -28,7 +28,7 @@ const RETURN_MS = 5_000
 /** What the subscriptions of a session need. */
 export interface SubscriptionsParts {
   readonly hub: Hub
-  readonly link: Link
+  readonly link: Pick<Link, 'attached' | 'unsentBytes' | 'send' | 'sendEncoded'>
   readonly deadlines: Deadlines
   readonly limits: Pick<ServerLimits, 'subscriptions' | 'highWaterBytes' | 'lowWaterBytes'>
   /** The public id of the session. */

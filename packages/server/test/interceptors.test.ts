@@ -25,7 +25,11 @@ function dispatching(
     ...handlers,
     feed: { ...feed, ...handlers.feed },
   }
-  bench = new Dispatching(api, all, { context: 'outer', ...options, interceptors: interceptors as never })
+  bench = new Dispatching(api, all, {
+    context: 'outer',
+    ...options,
+    interceptors: interceptors as readonly Interceptor[],
+  })
   return bench
 }
 

@@ -46,7 +46,7 @@ export type Asked = {
 export type Options = {
   readonly context?: unknown
   readonly identity?: string
-  readonly interceptors?: readonly Interceptor<never>[]
+  readonly interceptors?: readonly Interceptor[]
   readonly validateOutput?: boolean
   readonly calls?: number
   readonly callBytes?: number
