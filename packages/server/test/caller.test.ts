@@ -104,9 +104,11 @@ const lobby = { room: 'lobby' }
 describe('a procedure called in its own process', () => {
   it('is validated both ways, intercepted, and runs the same handler', async () => {
     const actions: unknown[] = []
-    const { api } = calling({
-      interceptors: [(call, next) => next(void actions.push([call.action, call.entry.path]) as undefined)],
-    })
+    const log: Interceptor<Context> = (call, next) => {
+      actions.push([call.action, call.entry.path])
+      return next()
+    }
+    const { api } = calling({ interceptors: [log] })
     expect(await api.rooms.post({ room: 'lobby', text: 'four' }, { headers: { trace: 'x' } })).toEqual({
       author: 'ada',
       length: 4,
