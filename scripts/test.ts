@@ -32,6 +32,7 @@ const steps: Readonly<Record<string, readonly (readonly string[])[]>> = {
   tests: [[...vitest, '--project=tests']],
   browser: [[...vitest, '--project=browser']],
   packages: [['--import', 'tsx', 'scripts/check-packages.ts']],
+  'types-cost': [['--import', 'tsx', 'scripts/types/measure.ts', '--budgets']],
   bundle: [['--conditions=@tautline/source', '--import', 'tsx', 'scripts/bundle/weigh.ts']],
   docs: [['node_modules/typedoc/bin/typedoc', '--emit', 'none']],
 }
