@@ -24,7 +24,7 @@ import { codeOfStop, type State, shown } from './states.ts'
 import { askForToken } from './token.ts'
 import type { TopicLine } from './topic-line.ts'
 import { Topics } from './topics.ts'
-import { Traffic } from './traffic.ts'
+import { LOST, Traffic } from './traffic.ts'
 import { urlOf } from './url.ts'
 import { isOffline, listenForWake } from './wake.ts'
 
@@ -132,7 +132,7 @@ export class Connection implements TopicLine {
       this.#sweep.stop()
       for (const deadline of [this.#probe, this.#expiry, this.#slot]) this.traffic.deadlines.delete(deadline)
       this.topics.detached()
-      this.traffic.stop(error)
+      this.traffic.stop({ code, message: reason })
       this.topics.close(wanted ? undefined : error)
     })
   }
@@ -179,7 +179,7 @@ export class Connection implements TopicLine {
     const problem = session && !stale ? problemOf(session, welcome) : CloseCode.STATE_LOST
     if (!session || problem !== undefined) {
       socket.close(CloseCode.DONE, '')
-      if (!stale) traffic.lose('the session was lost')
+      if (!stale) traffic.lose(LOST)
       return this.#ended(problem ?? CloseCode.STATE_LOST, '')
     }
     traffic.deadlines.delete(this.#expiry)
@@ -206,7 +206,7 @@ export class Connection implements TopicLine {
         frame: (session, frame, size) => this.#received(session, frame, size),
         closed: (session, code, reason) => this.#closed(session, code, reason),
         room: session => session === this.traffic.session && this.topics.room(),
-        overflowed: session => session === this.traffic.session && this.traffic.lose('more was kept than may be'),
+        overflowed: session => session === this.traffic.session && this.traffic.lose(LOST),
         latency: ms => {
           this.#latency = ms
           this.events.tell('latency', ms)
@@ -263,7 +263,7 @@ export class Connection implements TopicLine {
     this.#expiry = traffic.deadlines.add(ms, () => {
       if (session !== traffic.session) return
       if (this.#state.status === 'connecting') this.#expire(session, LINGER_MS)
-      else traffic.lose('the session was lost')
+      else traffic.lose(LOST)
     })
   }
 
@@ -273,7 +273,7 @@ export class Connection implements TopicLine {
     if (policy === 'stop') return this.stop(reason || name, codeOfStop(code))
     if (endsSession) {
       this.traffic.session?.failLargest(name)
-      this.traffic.lose(name)
+      this.traffic.lose({ ...LOST, message: name })
     }
     this.#retry(name, noticed || policy === 'token', retryAfterOf(reason))
   }

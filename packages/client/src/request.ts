@@ -21,6 +21,12 @@ export interface Carrier {
   withdraw(request: Request): void
 }
 
+/** Why requests cannot be answered. */
+export interface Why {
+  readonly code: CanonicalCode
+  readonly message: string
+}
+
 /** How a request ended. */
 export type Settled = Exclude<Outcome, { readonly kind: 'cancel' }>
 
@@ -98,7 +104,7 @@ export class Request {
   send(peer: Peer, outcomes?: string): void {
     const { frame, window = DEFAULT_WINDOW, opened } = this.#parts
     if (this.#again === 'to its outcome' && outcomes !== this.#outcomes) {
-      return this.fail('UNAVAILABLE', 'the server that knows its outcome is gone')
+      return this.fail({ code: 'UNAVAILABLE', message: 'the server that knows its outcome is gone' })
     }
     this.#outcomes = outcomes
     try {
@@ -115,16 +121,16 @@ export class Request {
   }
 
   /** Its session is gone. Says whether it is to be sent again; if not, it has failed. */
-  lost(message: string): boolean {
+  lost(why: Why): boolean {
     this.#exchange = undefined
     this.#again = this.#parts.again()
     if (this.#again !== 'nowhere') return true
-    this.fail('UNAVAILABLE', message)
+    this.fail(why)
     return false
   }
 
   /** It cannot be answered. Adds whether it may have run. */
-  fail(code: CanonicalCode, message: string): void {
+  fail({ code, message }: Why): void {
     this.answer(this.#failure(code, message))
   }
 

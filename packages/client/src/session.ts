@@ -1,6 +1,7 @@
 import { TautlineError } from '@tautline/core'
 import {
   type Clock,
+  CloseCode,
   type Deadlines,
   type Frame,
   FrameType,
@@ -11,7 +12,7 @@ import {
   type WelcomeFields,
 } from '@tautline/core/wire'
 import type { ClientLimits } from './options.ts'
-import type { Request } from './request.ts'
+import type { Request, Why } from './request.ts'
 
 /** Unsent bytes above which stream items wait, so that calls and heartbeats are not stuck behind them. */
 const ITEM_WATER_BYTES = 262_144
@@ -165,7 +166,7 @@ export class Session {
   failLargest(message: string): void {
     let largest: Request | undefined
     for (const request of this.requests) if (!largest || request.size > largest.size) largest = request
-    largest?.fail('RESOURCE_EXHAUSTED', message)
+    largest?.fail({ code: 'RESOURCE_EXHAUSTED', message })
   }
 
   ping(): void {
@@ -190,17 +191,17 @@ export class Session {
   }
 
   /**
-   * The session is over. Returns the requests that are to be sent on another one; the others have failed. The server is
-   * told when a socket is there, and forgets the session.
+   * The session is over. Returns the requests that are to be sent on another one; the others have failed. A server that
+   * is still there is told with 1000, and forgets the session.
    */
-  lose(message: string, code: number): Request[] {
+  lose(why: Why): Request[] {
     const requests = [...this.requests]
     this.requests.clear()
     this.#bytes = 0
     const socket = this.peer.link.detach()
-    const again = requests.filter(request => request.lost(message))
-    this.peer.lose(new TautlineError('UNAVAILABLE', message))
-    socket?.close(code, '')
+    const again = requests.filter(request => request.lost(why))
+    this.peer.lose(new TautlineError(why.code, why.message))
+    socket?.close(CloseCode.DONE, '')
     return again
   }
 }

@@ -1,15 +1,18 @@
 import { TautlineError } from '@tautline/core'
-import { CloseCode, type Deadline, Deadlines } from '@tautline/core/wire'
+import { type Deadline, Deadlines } from '@tautline/core/wire'
 import type { Line } from './call.ts'
 import type { Settings } from './options.ts'
 import { Outbox } from './outbox.ts'
-import type { Request } from './request.ts'
+import type { Request, Why } from './request.ts'
 import type { Session } from './session.ts'
 
 /** Deadlines run at most so late, in ms. */
 const RESOLUTION_MS = 10
 /** However long a server that leaves wants to be waited for. */
 const LONGEST_GRACE_MS = 60_000
+
+/** Why requests fail that were on their way, unless something better is known. */
+export const LOST: Why = { code: 'UNAVAILABLE', message: 'the session was lost' }
 
 /** The requests of a connection: waiting, on their way on its session, or on the one that it is about to leave. */
 export class Traffic implements Line {
@@ -54,7 +57,7 @@ export class Traffic implements Line {
       else if (request.volatile) request.answer({ kind: 'end', value: undefined })
       else {
         this.#open()
-        if (!this.#outbox.add(request)) request.fail('UNAVAILABLE', 'too much waits to be sent')
+        if (!this.#outbox.add(request)) request.fail({ code: 'UNAVAILABLE', message: 'too much waits to be sent' })
       }
     } catch (error) {
       request.answer({ kind: 'fail', error: TautlineError.from(error) })
@@ -77,15 +80,15 @@ export class Traffic implements Line {
 
   /** Another session takes the place of the one before, which is lost. */
   begin(session: Session): void {
-    this.lose('the session was lost')
+    this.lose(LOST)
     this.#session = session
   }
 
   /** The session is lost: what may be sent again waits for the next one, the rest fails. */
-  lose(message: string): void {
+  lose(why: Why): void {
     const lost = this.#session
     this.#session = undefined
-    this.#outbox.putBack(lost?.lose(message, CloseCode.DONE) ?? [])
+    this.#outbox.putBack(lost?.lose(why) ?? [])
   }
 
   /** Starts nothing new on the session: what is open has `graceMs` to end. */
@@ -98,18 +101,18 @@ export class Traffic implements Line {
   }
 
   /** The session that was about to be left is over. */
-  left(): void {
+  left(why = LOST): void {
     const left = this.#leaving
     this.#leaving = undefined
     this.deadlines.delete(this.#grace)
-    this.#outbox.putBack(left?.lose('the server went away', CloseCode.DONE) ?? [])
+    this.#outbox.putBack(left?.lose(why) ?? [])
     this.flush()
   }
 
   /** Everything fails, and both sessions end. */
-  stop(error: TautlineError): void {
-    this.lose(error.message)
-    this.left()
-    for (const request of this.#outbox.all()) request.fail(error.code as never, error.message)
+  stop(why: Why): void {
+    this.lose(why)
+    this.left(why)
+    for (const request of this.#outbox.all()) request.fail(why)
   }
 }

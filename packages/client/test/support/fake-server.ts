@@ -59,6 +59,7 @@ export class Dialled {
   close(code: number, reason = ''): void {
     this.session?.peer.link.detach()
     this.socket.close(code, reason)
+    this.closed ??= { code, reason }
   }
 
   /** Whatever the client sends from now on is lost, and nothing comes back: a half-open line. */
