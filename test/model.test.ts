@@ -116,6 +116,6 @@ describe('whatever happens to the line, the server and the token', () => {
         expect(await world.finish()).toEqual(clean)
       },
     )
-    await fc.assert(run, { numRuns: 100, seed: 1 })
-  }, 60_000)
+    await fc.assert(run, { numRuns: Number(process.env.RUNS ?? 100), seed: Number(process.env.SEED ?? 1) })
+  }, 600_000)
 })

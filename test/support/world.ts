@@ -244,11 +244,8 @@ export class World {
       }
     }
     for (const { connection } of this.clients) connection.close()
-    const closing = Promise.all([
-      ...this.#servers.map(server => server.close({ withinMs: 1_000 })),
-      this.#broker.close(),
-    ])
-    await this.network.until(closing)
+    await this.network.until(Promise.all(this.#servers.map(server => server.close({ withinMs: 1_000 }))))
+    await this.#broker.close()
     await this.network.advance(5_000)
     const left = this.network.clock.pending > 0 ? [`${this.network.clock.pending} timers`] : []
     return { ...this.history.verdict(), problems: this.problems, leftOver: left }
