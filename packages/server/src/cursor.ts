@@ -31,6 +31,8 @@ export class Cursor implements Reader {
   #epoch: string | null
   #after: number
   #base: number
+  /** Pages that are older than this know of keys that the reader was told to be gone. */
+  #asOf: number
   /** Without `retain`: something went by while the socket was slow. */
   #missed = false
 
@@ -41,6 +43,7 @@ export class Cursor implements Reader {
     this.#epoch = place.epoch
     this.#after = place.after
     this.#base = place.base
+    this.#asOf = place.base
   }
 
   /** Whether it waits for its socket: worth a look when there is room. */
@@ -52,6 +55,7 @@ export class Cursor implements Reader {
   rewind({ epoch, after, base }: Place): void {
     if (epoch !== this.#epoch) this.#loseTo({ epoch, floor: 0, head: this.#channel.head })
     this.#base = Math.min(Math.max(after, base), Math.max(this.#after, this.#base))
+    this.#asOf = Math.max(this.#asOf, base)
     if (after >= this.#after) return
     this.#after = after
     if (this.#state !== 'live') return
@@ -66,7 +70,7 @@ export class Cursor implements Reader {
       if (!this.#channel.retains) return this.#catchPresent()
       if (this.#epoch === this.#channel.epoch && this.#after >= this.#channel.head) return this.#join()
       const stretch = this.#epoch === this.#channel.epoch ? this.#channel.recent(this.#after) : undefined
-      if (!stretch) return void this.#read()
+      if (!stretch || stretch.head < this.#asOf) return void this.#read()
       // After each page others have their turn: what is sent makes the link tell when there is room again.
       if (this.#take(stretch)) return this.#joinIfThere()
     }
@@ -112,12 +116,15 @@ export class Cursor implements Reader {
     this.#join()
   }
 
-  async #read(): Promise<void> {
+  async #read(again = false): Promise<void> {
     this.#state = 'reading'
     const after = this.#epoch === this.#channel.epoch ? this.#after : 0
     const stretch = await this.#channel.read({ after }).catch(() => undefined)
     if (this.#state !== 'reading') return
-    if (!stretch) return this.#channel.stall(this)
+    // Others may have asked for this page before this reader began; one that is asked for now is new enough.
+    const isOld = stretch !== undefined && stretch.epoch === this.#epoch && stretch.head < this.#asOf
+    if (!stretch || (isOld && again)) return this.#channel.stall(this)
+    if (isOld) return this.#read(true)
     this.#state = 'behind'
     // What was read before the epoch changed says nothing any more.
     if (stretch.epoch === this.#channel.epoch && this.#take(stretch)) return this.#joinIfThere()
@@ -147,6 +154,7 @@ export class Cursor implements Reader {
     this.#epoch = epoch
     this.#after = isLatest ? 0 : floor
     this.#base = isLatest ? head : 0
+    this.#asOf = this.#base
     this.#sendGap(epoch, this.#after)
   }
 

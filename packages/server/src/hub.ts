@@ -27,6 +27,8 @@ export interface HubParts {
   readonly limits: Pick<ServerLimits, 'messageBytes' | 'presenceMembers'>
   /** Told when the broker does not answer and no caller waits for it. */
   readonly failures: Pick<Failures, 'report'>
+  /** What it keeps for sockets that are a little behind; a little of every channel, unless told otherwise. */
+  readonly rings?: Rings
 }
 
 interface Seat {
@@ -40,7 +42,7 @@ export class Hub implements TopicsPort {
   readonly owned: OwnedKeys
   readonly #parts: HubParts
   readonly #publications: Publications
-  readonly #rings = new Rings()
+  readonly #rings: Rings
   readonly #seats = new Map<string, Seat>()
   readonly #lingering = new Map<Seat, Deadline>()
   readonly #offStatus: () => void
@@ -51,6 +53,7 @@ export class Hub implements TopicsPort {
   constructor(parts: HubParts) {
     const { broker, deadlines, limits } = parts
     this.#parts = parts
+    this.#rings = parts.rings ?? new Rings()
     this.#publications = new Publications(parts)
     this.presence = new Presence(broker, deadlines, limits.presenceMembers)
     this.owned = new OwnedKeys(broker, deadlines)

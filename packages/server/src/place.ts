@@ -37,7 +37,8 @@ async function afterPosition(channel: Channel, [epoch, offset]: Position, base: 
     return { place: { epoch, after: offset, base: Math.min(base, channel.head) }, gap: false }
   }
   const stretch = await channel.read({ after: known ? offset : 0 })
-  const kept = stretch.epoch === epoch && stretch.floor <= Math.max(offset, base) && offset <= stretch.head
+  const kept =
+    stretch.epoch === epoch && stretch.floor <= Math.max(offset, base) && offset <= Math.max(stretch.head, channel.head)
   return kept
     ? { place: { epoch, after: offset, base: Math.min(base, stretch.head) }, gap: false }
     : { place: oldest(channel, stretch), gap: true }

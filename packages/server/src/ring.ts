@@ -3,11 +3,17 @@ import type { BrokerChannel, Change } from './broker.ts'
 
 const KiB = 1_024
 
-/** What is kept of each channel for sockets that are a little behind. */
-const RING_CHANGES = 256
-const RING_BYTES = 256 * KiB
-/** What all channels keep together. */
-const RINGS_BYTES = 64 * KiB * KiB
+/** How much rings keep. */
+export interface RingLimits {
+  /** Changes per channel. */
+  readonly changes: number
+  /** Bytes per channel; the newest change is kept in any case. */
+  readonly bytes: number
+  /** Bytes of all channels together. */
+  readonly totalBytes: number
+}
+
+const RING_LIMITS: RingLimits = { changes: 256, bytes: 256 * KiB, totalBytes: 64 * KiB * KiB }
 
 /** A change as it goes to sockets: framed once, when the first one takes it. */
 export class Entry {
@@ -115,9 +121,10 @@ export class Ring {
   }
 
   #trim(): void {
+    const { limits } = this.#rings
     let drop = 0
     let bytes = this.#bytes
-    while (this.#entries.length - drop > RING_CHANGES || (bytes > RING_BYTES && this.#entries.length - drop > 1)) {
+    while (this.#entries.length - drop > limits.changes || (bytes > limits.bytes && this.#entries.length - drop > 1)) {
       bytes -= this.#entries[drop]?.size ?? 0
       drop += 1
     }
@@ -133,16 +140,15 @@ export class Ring {
   }
 }
 
-/** All rings of a server: together they keep no more than 64 MiB, and the one that was not used for longest goes first. */
+/** All rings of a server: when they keep too much together, the one that was not used for longest is emptied first. */
 export class Rings {
   /** Those that hold something, in the order of their last use. */
   readonly #rings = new Set<Ring>()
-  readonly #most: number
+  readonly limits: RingLimits
   #bytes = 0
 
-  /** @param most - bytes that all rings may keep together. */
-  constructor(most = RINGS_BYTES) {
-    this.#most = most
+  constructor(limits = RING_LIMITS) {
+    this.limits = limits
   }
 
   get bytes(): number {
@@ -155,7 +161,7 @@ export class Rings {
     this.#rings.delete(ring)
     if (ring.bytes > 0) this.#rings.add(ring)
     for (const oldest of this.#rings) {
-      if (this.#bytes <= this.#most || oldest === ring) return
+      if (this.#bytes <= this.limits.totalBytes || oldest === ring) return
       oldest.clear()
     }
   }

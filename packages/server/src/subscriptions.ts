@@ -207,7 +207,7 @@ export class Subscriptions {
   #hold({ id, path, params }: Asked, { membership }: Granted, channel: Channel, { place, gap }: Beginning): void {
     const { link } = this.#parts
     const { name } = channel.ref
-    const { epoch, after } = place
+    const { epoch, after, base } = place
     const seat = this.#seats.get(name) ?? {
       channel,
       cursor: new Cursor(channel, link, this.#flow, place),
@@ -218,7 +218,9 @@ export class Subscriptions {
     seat.cursor.rewind(place)
     seat.ids.add(id)
     this.#all.set(id, { kind: 'held', id, path, params, seat })
-    const head = epoch === channel.epoch ? Math.max(channel.head, after) : after
+    // Who reads all keys may go on from the middle, and then says as of when it has read them: as of this head.
+    const newest = epoch === channel.epoch ? channel.head : 0
+    const head = base > after ? base : Math.max(newest, after)
     link.send([FrameType.SUBSCRIBED, id, { channel: name, epoch, offset: after, head, gap }])
     if (membership) this.#enter(membership)
     seat.cursor.run()

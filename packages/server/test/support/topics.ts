@@ -1,4 +1,4 @@
-import { channelOf, contract, TautlineError, type TopicEntry, topic } from '@tautline/core'
+import { channelOf, contract, entriesOf, TautlineError, type TopicEntry, topic } from '@tautline/core'
 import {
   Deadlines,
   decodeMessage,
@@ -15,6 +15,7 @@ import type { Broker } from '../../src/broker.ts'
 import type { Admission } from '../../src/dispatch.ts'
 import { Hub } from '../../src/hub.ts'
 import { memory } from '../../src/memory.ts'
+import { Rings } from '../../src/ring.ts'
 import { Subscriptions } from '../../src/subscriptions.ts'
 
 /** One topic of each kind of memory. */
@@ -26,7 +27,17 @@ export const rooms = contract({
     message: z.object({ who: z.string(), at: z.number() }),
     retain: { latestBy: ({ who }) => who, owned: true },
   }),
+  small: {
+    log: topic({ params: z.string(), message: z.string(), retain: { count: 4, seconds: 20 } }),
+    latest: topic({
+      params: z.string(),
+      message: z.object({ who: z.string(), at: z.number() }),
+      retain: { latestBy: ({ who }) => who, seconds: 20 },
+    }),
+  },
 })
+
+const entries = entriesOf(rooms)
 
 /** What a client is sent, as far as topics go. */
 export type Told =
@@ -50,7 +61,7 @@ export class House {
   readonly hub: Hub
   readonly errors: unknown[] = []
 
-  constructor({ clock = new VirtualClock(), broker = memory({ clock }), members = 1_000 } = {}) {
+  constructor({ clock = new VirtualClock(), broker = memory({ clock }), members = 1_000, rings = new Rings() } = {}) {
     this.clock = clock
     this.broker = broker
     this.deadlines = new Deadlines(clock, 10)
@@ -59,6 +70,7 @@ export class House {
       deadlines: this.deadlines,
       limits: { messageBytes: 1_024 * 1_024, presenceMembers: members },
       failures: { report: error => String(this.errors.push(error)) },
+      rings,
     })
   }
 
@@ -216,8 +228,7 @@ function toldBy(frame: readonly unknown[]): Told {
 /** Lets everybody in, as a dispatcher would. */
 export async function admitted(path: string, params: unknown): Promise<Admission> {
   const presence = path.endsWith('@presence')
-  const name = path.replace('@presence', '') as keyof typeof rooms
-  const entry = rooms[name] as unknown as TopicEntry
+  const entry = entries.get(path.replace('@presence', '')) as TopicEntry
   const admission = { topic: entry, presence, channel: channelOf(path, params), params }
   return entry.presence && !presence ? { ...admission, member: async () => 'someone' } : admission
 }
