@@ -112,6 +112,17 @@ export function travelsAlone(frame: Uint8Array): boolean {
   return dense.has(frame)
 }
 
+/**
+ * The frame in memory of its own. Small frames share some, which one that is kept for longer than a moment would keep
+ * for all of them.
+ */
+export function unshared(frame: Uint8Array): Uint8Array {
+  if (frame.buffer.byteLength === frame.length) return frame
+  const own = frame.slice()
+  if (dense.has(frame)) dense.add(own)
+  return own
+}
+
 /** The value's bytes in the encoder's own memory: to be copied before anything else is encoded. */
 function encode(value: unknown): Uint8Array {
   const outer = nesting

@@ -1,7 +1,7 @@
 import { TautlineError } from '../errors.ts'
 import { Batch } from './batch.ts'
 import type { Clock } from './clock.ts'
-import { decodeMessage, encodeFrame } from './codec.ts'
+import { decodeMessage, encodeFrame, unshared } from './codec.ts'
 import type { Deadline, Deadlines } from './deadlines.ts'
 import { type Frame, FrameType, isCounted, ProtocolError } from './frames.ts'
 import { parseFrame } from './parse.ts'
@@ -163,6 +163,7 @@ export class Link {
     if (!socket) return undefined
     this.flush()
     this.#socket = undefined
+    this.#replay.settle()
     this.#held = []
     this.#heldBytes = 0
     this.#unacknowledged = 0
@@ -192,9 +193,7 @@ export class Link {
     if (size > sendBytes) {
       throw new TautlineError('RESOURCE_EXHAUSTED', `a message of ${size} bytes is over the limit of ${sendBytes}`)
     }
-    if (isCounted(frame[0]) && !this.#replay.keep(size, sender ? { frame, sender } : bytes) && !this.#socket) {
-      this.#options.events.overflowed()
-    }
+    if (isCounted(frame[0])) this.#keep(size, sender ? { frame, sender } : bytes)
     this.#enqueue(bytes)
     return size
   }
@@ -238,6 +237,13 @@ export class Link {
   /** Counts the other side as heard now: for a heartbeat that was itself asleep, or had stopped reading. */
   grace(): void {
     this.#heardAt = this.#options.clock.now()
+  }
+
+  #keep(size: number, sent: Uint8Array | { readonly frame: Frame; readonly sender: Sender }): void {
+    if (this.#socket) this.#replay.keep(size, sent)
+    else if (!this.#replay.keep(size, sent instanceof Uint8Array ? unshared(sent) : sent)) {
+      this.#options.events.overflowed()
+    }
   }
 
   #enqueue(bytes: Uint8Array): void {

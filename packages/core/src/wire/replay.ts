@@ -1,4 +1,4 @@
-import { encodeFrame } from './codec.ts'
+import { encodeFrame, unshared } from './codec.ts'
 import { type Frame, ProtocolError } from './frames.ts'
 
 /** Who sent a frame that is kept, asked when it must be sent again: the number stays, the bytes may change. */
@@ -70,6 +70,12 @@ export class Replay {
     this.#head = 0
   }
 
+  /** Lets go of the memory that kept frames share with others: it may be long until they are acknowledged. */
+  settle(): void {
+    this.#kept = this.#kept.slice(this.#head).map(settled)
+    this.#head = 0
+  }
+
   /** Forgets everything; the numbers go on. */
   clear(): void {
     this.#kept = []
@@ -84,4 +90,8 @@ export class Replay {
       yield sent instanceof Uint8Array ? sent : encodeFrame(sent.sender.again(sent.frame))
     }
   }
+}
+
+function settled(kept: Kept): Kept {
+  return kept.sent instanceof Uint8Array ? { size: kept.size, sent: unshared(kept.sent) } : kept
 }

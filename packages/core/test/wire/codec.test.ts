@@ -10,6 +10,7 @@ import {
   encodeFrame,
   encodeValue,
   travelsAlone,
+  unshared,
 } from '../../src/wire/codec.ts'
 import { type Frame, FrameType, ProtocolError } from '../../src/wire/frames.ts'
 import { SCAN_LIMITS } from '../../src/wire/scan.ts'
@@ -354,10 +355,14 @@ describe('memory', () => {
     expect(bin?.buffer.byteLength).toBeLessThanOrEqual(bytes.length)
   })
 
-  it('a frame above 4 KiB keeps no other frame alive, a small one at most 16 KiB', () => {
-    const large = encodeFrame(item('x'.repeat(5_000)))
+  it('a frame above 2 KiB keeps no other frame alive, a small one at most 8 KiB, and none when it is not shared', () => {
+    const large = encodeFrame(item('x'.repeat(2_048)))
     expect(large.buffer.byteLength).toBe(large.length)
-    expect(encodeFrame(item(1)).buffer.byteLength).toBeLessThanOrEqual(16_384)
+    expect(unshared(large)).toBe(large)
+    const small = encodeFrame(item(1))
+    expect(small.buffer.byteLength).toBe(8_192)
+    expect(unshared(small)).toStrictEqual(small)
+    expect(unshared(small).buffer.byteLength).toBe(small.length)
   })
 })
 
@@ -366,6 +371,7 @@ describe('containers', () => {
 
   it('a frame of more of them than its bytes allow for travels alone', () => {
     expect(travelsAlone(encodeFrame(item(empties(3))))).toBe(true)
+    expect(travelsAlone(unshared(encodeFrame(item(empties(3)))))).toBe(true)
     expect(travelsAlone(encodeFrame(item({ a: [1, 2], b: { c: 'd' }, e: [{ f: 1 }] })))).toBe(false)
     expect(travelsAlone(encodeFrame([FrameType.END, 1, {}]))).toBe(false)
   })
