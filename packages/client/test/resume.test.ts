@@ -243,7 +243,7 @@ describe('a stream', () => {
         for (let i = 0; i < 10; i++) {
           if (i % 3 === 2) server.last.cut()
           yield i
-          await clock.settle()
+          await clock.advance(100)
         }
       })(),
     )

@@ -65,7 +65,13 @@ export class Dialled {
   /** Whatever the client sends from now on is lost, and nothing comes back: a half-open line. */
   silence(): void {
     this.session?.peer.link.detach()
-    this.socket.listen({ message: () => undefined, drain: () => undefined, close: () => undefined })
+    this.socket.listen({
+      message: () => undefined,
+      drain: () => undefined,
+      close: (code, reason) => {
+        this.closed = { code, reason }
+      },
+    })
   }
 }
 

@@ -1,0 +1,147 @@
+import type { ClientInterceptor } from '@tautline/client'
+import { TautlineError } from '@tautline/core'
+import { describe, expect, it } from 'vitest'
+import { NOTHING, scene, watch } from './support/client.ts'
+
+describe('an interceptor', () => {
+  it('wraps every call, stream and publish, the first one outermost, and sees what it is', async () => {
+    const seen: string[] = []
+    const named =
+      (name: string): ClientInterceptor =>
+      async (call, next) => {
+        seen.push(`${name} ${call.action} ${call.entry.path} ${JSON.stringify(call.input)}`)
+        await next()
+        seen.push(`${name} over`)
+      }
+    const { api, server, clock, leftOver } = scene({ interceptors: [named('a'), named('b')] })
+    server.handle = ({ exchange }) => exchange.end(null)
+    void watch(api.say('x'))
+    await clock.settle()
+    void watch(api.feed({ room: 'r' }).publish('m'))
+    await clock.settle()
+    void watch(api.count(3).result)
+    await clock.settle()
+    expect(seen).toEqual(
+      ['call say "x"', 'publish feed {"room":"r"}', 'call count 3'].flatMap(what => [
+        `a ${what}`,
+        `b ${what}`,
+        'b over',
+        'a over',
+      ]),
+    )
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+
+  it('adds headers', async () => {
+    const { api, server, clock, connection } = scene({
+      interceptors: [(_, next) => next({ headers: { a: '2', b: '3' } }), (_, next) => next({ headers: { c: '4' } })],
+    })
+    void watch(api.say('x', { headers: { a: '1', z: '0' } }))
+    await clock.settle()
+    expect(server.session.asked[0]?.frame[4]).toMatchObject({ headers: { a: '2', b: '3', c: '4', z: '0' } })
+    connection.close()
+  })
+
+  it('that adds a header that cannot be sent fails the call', async () => {
+    const { api, clock, leftOver } = scene({ interceptors: [(_, next) => next({ headers: { a: '\n' } })] })
+    const call = watch(api.say('x'))
+    await clock.settle()
+    expect(call.error).toMatchObject({ code: 'INVALID_ARGUMENT' })
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+
+  it.each<[string, ClientInterceptor, object]>([
+    [
+      'that throws refuses the call before anything is sent',
+      () => {
+        throw new TautlineError('PERMISSION_DENIED', 'no')
+      },
+      { code: 'PERMISSION_DENIED', message: 'no' },
+    ],
+    ['that forgets next() fails the call', () => 'done', { code: 'INTERNAL' }],
+    ['that rejects refuses it too', () => Promise.reject(new Error('mine')), { code: 'INTERNAL' }],
+  ])('%s', async (_, interceptor, error) => {
+    const { api, server, clock, leftOver } = scene({ interceptors: [interceptor] })
+    const call = watch(api.say('x'))
+    await clock.settle()
+    expect(call.error).toMatchObject(error)
+    expect(call.settled).toBe(1)
+    expect(server.dials).toHaveLength(0)
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+
+  it('that calls next() twice fails the call, which was sent once', async () => {
+    const { api, server, clock, leftOver } = scene({
+      interceptors: [async (_, next) => Promise.all([next(), next()])],
+    })
+    server.handle = ({ exchange }) => exchange.end('ok')
+    const call = watch(api.say('x'))
+    await clock.settle()
+    expect(call.error).toMatchObject({ code: 'INTERNAL' })
+    expect(server.dials.length).toBeLessThan(2)
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+
+  it('replaces a failure by throwing another, and does not hide one by catching it', async () => {
+    const replaced = scene({
+      interceptors: [
+        (_, next) =>
+          next().catch(() => {
+            throw new TautlineError('NOT_FOUND')
+          }),
+      ],
+    })
+    const hidden = scene({ interceptors: [(_, next) => next().catch(() => 'fine')] })
+    for (const { server } of [replaced, hidden]) {
+      server.handle = ({ exchange }) => exchange.fail(new TautlineError('ABORTED'))
+    }
+    const calls = [watch(replaced.api.say('x')), watch(hidden.api.say('x'))]
+    await replaced.clock.settle()
+    await hidden.clock.settle()
+    expect(calls.map(({ error }) => error?.code)).toEqual(['NOT_FOUND', 'ABORTED'])
+    expect(await replaced.leftOver()).toEqual(NOTHING)
+    expect(await hidden.leftOver()).toEqual(NOTHING)
+  })
+
+  it.each([
+    ['before', async () => new Promise(() => undefined)],
+    [
+      'after',
+      async (_: unknown, next: () => Promise<unknown>) => {
+        await next()
+        await new Promise(() => undefined)
+      },
+    ],
+  ] as [string, ClientInterceptor][])(
+    'that hangs %s next() cannot hold the call beyond its deadline',
+    async (_, hang) => {
+      const { api, server, clock, leftOver } = scene({ interceptors: [hang] })
+      server.handle = ({ exchange }) => exchange.end('ok')
+      const call = watch(api.say('x', { timeout: 1_000 }))
+      await clock.advance(1_020)
+      expect(call.error).toMatchObject({ code: 'DEADLINE_EXCEEDED' })
+      expect(await leftOver()).toEqual(NOTHING)
+    },
+  )
+
+  it('that comes too late finds the call over', async () => {
+    let go: (() => void) | undefined
+    const { api, server, clock, leftOver } = scene({
+      interceptors: [
+        async (_, next) => {
+          await new Promise<void>(resolve => {
+            go = resolve
+          })
+          await next()
+        },
+      ],
+    })
+    const call = watch(api.say('x', { timeout: 1_000 }))
+    await clock.advance(1_020)
+    go?.()
+    await clock.settle()
+    expect(call).toMatchObject({ settled: 1, error: { code: 'DEADLINE_EXCEEDED', mayHaveRun: false } })
+    expect(server.dials).toHaveLength(0)
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+})
