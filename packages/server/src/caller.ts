@@ -71,10 +71,7 @@ export interface CreateCallerOptions<T, Context> extends CallerOptions {
  *
  * @throws `TypeError` naming every handler that is missing or unknown.
  */
-export function createCaller<T extends object, Context = undefined>(
-  contract: T,
-  options: CreateCallerOptions<T, Context>,
-): Api<T> {
+export function createCaller<T extends object, Context>(contract: T, options: CreateCallerOptions<T, Context>): Api<T> {
   const { context, handlers, identity, interceptors = [], validate, onError = ignore, clock = quietClock } = options
   const routes = routesOf(contract, handlers)
   const limits = limitsOf()

@@ -1,6 +1,7 @@
 import { type Call, contract, type Handlers, procedure, stream, TautlineError, topic } from '@tautline/core'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import * as z from 'zod'
+import { createCaller } from '../src/caller.ts'
 import { anyone, routesOf } from '../src/handlers.ts'
 import { narrow } from '../src/narrow.ts'
 import { Dispatching, settled } from './support/dispatching.ts'
@@ -101,6 +102,23 @@ describe('narrow', () => {
     const log = narrow(api.admin.log, check, { ...adminHandlers.log, subscribe: anyone })
     void log.subscribe('a', { context: { name: 'ada' } } as Call<User>)
     expect(check).toHaveBeenCalledTimes(2)
+  })
+
+  it('finds the context around it by itself, in a plain object and in a call', async () => {
+    const handlers: Handlers<typeof api, User> = {
+      open: narrow(
+        api.open,
+        context => toAdmin(context),
+        (_, { context }) => context.admin,
+      ),
+      admin: narrow(api.admin, context => toAdmin(context), adminHandlers),
+    }
+    expect(await createCaller(api, { handlers, context: { name: 'ada' } }).open()).toBe('ada')
+    const caller = createCaller(api, {
+      context: { name: 'bob' } as User,
+      handlers: { open: () => '', admin: narrow(api.admin, context => toAdmin(context), adminHandlers) },
+    })
+    expect(await caller.admin.whoami()).toBe('bob')
   })
 
   it('keeps what is missing missing, and what is unknown unknown, so that the server names it', () => {
