@@ -11,7 +11,7 @@ export function randomMessage(random: Random): Uint8Array {
     kind < 5 ? writtenFrame(random) : sampleFrame(random),
   )
   const bytes = frames.flat()
-  return Uint8Array.from(random.once(2) ? bytes : mutated(bytes, random))
+  return Uint8Array.from(random.once(3) ? mutated(bytes, random) : bytes)
 }
 
 /** Bytes that begin something, or that a length is made of. */
@@ -158,7 +158,7 @@ function writeScalarExtension(bytes: number[], random: Random): void {
       [0, 0, 0, 0, random.pick([0, 0xff]), random.pick([0, 0xff]), random.pick([0, 7, 8, 0xf8]), ...random.bytes(5)],
     ],
     [1, random.once(3) ? [0x2d, ...digits] : digits],
-    [random.int(256), random.bytes(random.int(20))],
+    random.once(6) ? [random.int(256), random.bytes(random.int(20))] : [1, digits],
   ])
   const fixed = [1, 2, 4, 8, 16].indexOf(data.length)
   if (fixed >= 0 && random.once(2)) bytes.push(0xd4 + fixed)
@@ -167,8 +167,14 @@ function writeScalarExtension(bytes: number[], random: Random): void {
 }
 
 function wideInteger(random: Random): number[] {
-  const high = random.pick([[0, 0], [0, 0x1f], [0, 0x20], [0xff, 0xe0], [0xff, 0xdf], random.bytes(2)])
-  return [...high, ...random.pick([[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1], random.bytes(6)])]
+  const safe = random.pick([
+    [0, 0],
+    [0, 0x1f],
+    [0, 1 + random.int(0x1f)],
+  ])
+  const edge = random.pick([[0, 0x20], [0xff, 0xe0], [0xff, 0xdf], random.bytes(2)])
+  const low = random.pick([[0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1], random.bytes(6)])
+  return [...(random.once(6) ? edge : safe), ...low]
 }
 
 type Head = readonly [byte: number, width: number]
