@@ -66,6 +66,11 @@ export class Dispatcher {
     return this.#tally.calls
   }
 
+  /** Forgets outcomes that are too old; to be called now and then. */
+  sweep(): void {
+    this.#parts.outcomes.sweep()
+  }
+
   /** Runs a procedure or a stream, and answers. */
   call(caller: Caller, answer: Answering, [, , path, input, fields]: Call, size: number): void {
     const route = this.#parts.routes.get(path)
