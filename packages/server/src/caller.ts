@@ -71,9 +71,9 @@ export interface CreateCallerOptions<T, Context> extends CallerOptions {
  *
  * @throws `TypeError` naming every handler that is missing or unknown.
  */
-export function createCaller<T extends object, Context>(contract: T, options: CreateCallerOptions<T, Context>): Api<T> {
+export function createCaller<T, Context>(contract: T, options: CreateCallerOptions<T, Context>): Api<T> {
   const { context, handlers, identity, interceptors = [], validate, onError = ignore, clock = quietClock } = options
-  const routes = routesOf(contract, handlers)
+  const routes = routesOf(contract as object, handlers)
   const limits = limitsOf()
   const failures = new Failures(onError)
   const deadlines = new Deadlines(clock, 50)
@@ -89,7 +89,7 @@ export function createCaller<T extends object, Context>(contract: T, options: Cr
     topics: hub,
     outcomes: new Outcomes(clock),
   })
-  const callers = new Callers(contract, { dispatcher, hub, failures, clock, deadlines, limits })
+  const callers = new Callers(contract as object, { dispatcher, hub, failures, clock, deadlines, limits })
   return callers.caller(context, { identity })
 }
 

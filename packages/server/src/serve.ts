@@ -25,15 +25,16 @@ const RESOLUTION_MS = 50
  * @throws `TypeError` for an option that is wrong, and for handlers that are missing or unknown, naming each; what the
  * port throws when it cannot be listened on.
  */
-// `never` while the compiler has not looked into `authenticate` yet: handlers of any context fit it.
-export async function serve<T extends object, Context = never>(
+// `never` while the compiler has not looked into `authenticate` yet: handlers of any context fit it. A constraint on `T`
+// would hide from `narrow`, where it stands among the handlers, which context is around it.
+export async function serve<T, Context = never>(
   contract: T,
   options: ServeOptions<Context>,
   handlers: Handlers<T, NoInfer<Context>>,
 ): Promise<Server<T, Context>> {
   const settings = settingsOf(options)
   const failures = new Failures(settings.onError)
-  const server = new Server<T, Context>(partsOf(contract, settings, handlers, failures))
+  const server = new Server<T, Context>(partsOf(contract as object, settings, handlers, failures))
   if (settings.port === undefined && settings.server === undefined) return server
   try {
     // Loaded only where it is needed: other runtimes have no `ws`, and bring their sockets themselves.
@@ -91,9 +92,12 @@ function partsOf(contract: object, settings: Settings, handlers: object, failure
     callers,
     async end() {
       callers.close()
-      await hub.close()
-      if (!settings.broker) await broker.close()
-      deadlines.clear()
+      try {
+        await hub.close()
+        if (!settings.broker) await broker.close()
+      } finally {
+        deadlines.clear()
+      }
     },
   }
 }

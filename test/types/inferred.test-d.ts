@@ -1,22 +1,16 @@
 /** What the types are where nothing is wrong. Checked by the compiler; nothing here runs. */
-import { type } from 'arktype'
-import * as v from 'valibot'
-import { expectTypeOf } from 'vitest'
-import * as z from 'zod'
-import * as mini from 'zod/mini'
+
+import { connect, type Outline, safe } from '@tautline/client'
 import {
   type Answer,
-  type Anyone,
   type Api,
   type CallOptions,
   type CanonicalCode,
   type Channel,
   contract,
   type Errors,
-  type Handlers,
   type HasPresence,
   type Input,
-  type Interceptor,
   type Item,
   type Member,
   type Message,
@@ -29,7 +23,13 @@ import {
   type TautlineError,
   topic,
   type UpItem,
-} from '../../src/index.ts'
+} from '@tautline/core'
+import { anyone, type Handlers, narrow, serve } from '@tautline/server'
+import { type } from 'arktype'
+import * as v from 'valibot'
+import { expectTypeOf } from 'vitest'
+import * as z from 'zod'
+import * as mini from 'zod/mini'
 import { chat } from './chat.ts'
 
 type Chat = typeof chat
@@ -37,7 +37,7 @@ type ChatMessage = { id: string; author: string; text: string; at: Date }
 type User = { id: string; name: string }
 type Context = { user: User }
 
-declare const api: Api<Chat>
+const { api, connection } = connect(chat, { url: '/live', token: async () => 'token' })
 
 // ── the client ──
 
@@ -63,6 +63,20 @@ export function narrowing(
   if (error.code === 'ROOM_CLOSED') expectTypeOf(error.data).toEqualTypeOf<{ until: Date }>()
   if (error.code === 'MUTED') expectTypeOf(error.data).toEqualTypeOf<undefined>()
   if (error.code === 'INVALID_ARGUMENT') expectTypeOf(error.data).toEqualTypeOf<unknown>()
+}
+
+export async function outcomes(): Promise<void> {
+  const posted = await safe(api.rooms.post({ room: 'lobby', text: 'hi' }))
+  if (posted.ok) expectTypeOf(posted.value).toEqualTypeOf<ChatMessage>()
+  else if (posted.error.code === 'ROOM_CLOSED') expectTypeOf(posted.error.data.until).toEqualTypeOf<Date>()
+  else expectTypeOf(posted.error.code).toEqualTypeOf<'MUTED' | CanonicalCode>()
+  const pinged = await safe(api.ping())
+  if (!pinged.ok) expectTypeOf(pinged.error).toEqualTypeOf<TautlineError<CanonicalCode>>()
+}
+
+export function outline(outline: Outline): void {
+  expectTypeOf(connect<Chat>(outline, { url: '/live' }).api).toEqualTypeOf<Api<Chat>>()
+  connection.on('state', ({ status }) => expectTypeOf(status).toBeString())
 }
 
 export async function streams(file: Blob): Promise<void> {
@@ -104,21 +118,6 @@ export async function topics(): Promise<void> {
 }
 
 // ── the server ──
-
-declare const anyone: Anyone
-declare function narrow<T, C, N>(
-  entries: T,
-  check: (context: C) => N | Promise<N>,
-  handlers: Handlers<T, N>,
-): Handlers<T, C>
-declare function serve<T, C = never>(
-  contract: T,
-  options: {
-    authenticate: (request: { token: string }) => { context: C } | Promise<{ context: C }>
-    interceptors?: readonly Interceptor<NoInfer<C>>[]
-  },
-  handlers: Handlers<T, NoInfer<C>>,
-): void
 
 export const rooms: Handlers<typeof chat.rooms, Context> = {
   async post({ room, text }, call) {
@@ -163,7 +162,11 @@ export const rooms: Handlers<typeof chat.rooms, Context> = {
 declare const verify: (token: string) => Promise<User>
 declare const admins: Handlers<typeof chat.rooms, { admin: string }>
 
-serve(chat, { authenticate: async ({ token }) => ({ context: { user: await verify(token) } }) }, { rooms, ping() {} })
+serve(
+  chat,
+  { authenticate: async ({ token = '' }) => ({ context: { user: await verify(token) } }) },
+  { rooms, ping() {} },
+)
 serve(
   chat,
   { authenticate: anyone },

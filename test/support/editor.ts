@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
-const root = fileURLToPath(new URL('../../../..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What TypeScript says against a piece of code. */
 export interface Complaint {
@@ -14,9 +14,9 @@ export interface Complaint {
   readonly lines: readonly string[]
 }
 
-/** An editor with one unsaved file open in `packages/core/test/types`, on the repository's own compiler options. */
+/** An editor with one unsaved file open in `test/types`, on the repository's own compiler options. */
 export class Editor {
-  readonly #file = `${root}packages/core/test/types/unsaved.ts`
+  readonly #file = `${root}test/types/unsaved.ts`
   readonly #service: ts.LanguageService
   #text = ''
   #version = 0

@@ -13,24 +13,17 @@ export interface Case {
 /** What the cases stand on. */
 export const prelude = `
 import * as z from 'zod'
-import { type Anyone, type Api, contract, type Handlers, procedure, stream, topic } from '../../src/index.ts'
+import { connect, safe } from '@tautline/client'
+import { contract, procedure, stream, topic } from '@tautline/core'
+import { anyone, type Handlers, narrow, serve } from '@tautline/server'
 import { chat } from './chat.ts'
 type Context = { user: { id: string, name: string } }
 type Some<Name extends keyof typeof chat.rooms> = Pick<Handlers<typeof chat.rooms, Context>, Name>
-declare const api: Api<typeof chat>
-declare const anyone: Anyone
+const { api } = connect(chat, { url: '/live' })
 declare const known: () => { context: Context }
 declare const handlers: Handlers<typeof chat, Context>
 declare const admins: Handlers<typeof chat.rooms, { admin: string }>
 declare const message: { id: string, author: string, text: string, at: Date }
-declare function serve<T, C = never>(
-  contract: T,
-  options: { port?: number, authenticate: (request: object) => { context: C } | Promise<{ context: C }> },
-  handlers: Handlers<T, NoInfer<C>>,
-): void
-declare function narrow<T, C, N>(
-  entries: T, check: (context: C) => N | Promise<N>, handlers: Handlers<T, N>,
-): Handlers<T, C>
 `
 
 const MESSAGE = '{ id: string; author: string; text: string; at: Date; }'

@@ -1,5 +1,5 @@
+import { contract, procedure, stream, topic } from '@tautline/core'
 import * as z from 'zod'
-import { contract, procedure, stream, topic } from '../../src/index.ts'
 
 const Message = z.object({ id: z.string(), author: z.string(), text: z.string(), at: z.date() })
 const Room = z.object({ room: z.string() })
