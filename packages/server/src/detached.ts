@@ -70,11 +70,16 @@ export class Detached<T extends Waiting> {
     this.#resize(holder, held.size + 1, held.size)
   }
 
-  /** Loses those who have waited long enough, and weighs the others again: what they keep grows while they wait. */
-  sweep(now: number): void {
+  /**
+   * Loses those who have waited long enough, and weighs the others again: what they keep grows while they wait.
+   *
+   * @param stalled - this process was asleep, and nobody could have come back: all begin to wait anew.
+   */
+  sweep(now: number, stalled: boolean): void {
     for (const [session, since] of this.#since) {
-      if (now - since < this.#limits.resumeMs) break
-      this.#lose(session)
+      if (stalled) this.#since.set(session, now)
+      else if (now - since >= this.#limits.resumeMs) this.#lose(session)
+      else break
     }
     this.#lighten()
   }

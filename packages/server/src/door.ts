@@ -69,8 +69,11 @@ export class Door {
   }
 
   /** Gives up sockets on which a message has begun and does not end. */
-  sweep(now: number): void {
-    for (const socket of this.#sockets) socket.judge(now, this.#settings.limits.messageMs)
+  sweep(now: number, stalled: boolean): void {
+    for (const socket of this.#sockets) {
+      if (stalled) socket.grace()
+      else socket.judge(now, this.#settings.limits.messageMs)
+    }
   }
 
   /** Resolves when every socket is gone, each of which was closed before, and the port is free again. */

@@ -1,6 +1,6 @@
-import { TautlineError } from '@tautline/core'
-import { type Clock, CloseCode, type Deadline, type Deadlines, meaningOf } from '@tautline/core/wire'
-import type { Ending, Session } from './session.ts'
+import type { Clock, Deadline, Deadlines } from '@tautline/core/wire'
+import { CUT_OFF, MOVED } from './endings.ts'
+import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
 /** Clients are asked to leave at this rate, so that their next server is not overrun. */
@@ -66,7 +66,7 @@ export class Drain {
     const now = clock.now()
     deadlines.delete(this.#next)
     for (const session of sessions) {
-      if (now >= this.#endsAt) session.close(TOO_LONG)
+      if (now >= this.#endsAt) session.close(CUT_OFF)
       else if (!session.busy && this.#tardy(session, now)) session.close(MOVED)
     }
     if (sessions.size === 0) this.#finish()
@@ -77,12 +77,3 @@ export class Drain {
     return !session.attached || now >= (this.#leavesAt.get(session) ?? now) + TARDY_MS
   }
 }
-
-const MOVED: Ending = {
-  code: CloseCode.DRAINING,
-  reason: meaningOf(CloseCode.DRAINING).name,
-  error: new TautlineError('UNAVAILABLE', 'the server is leaving', { mayHaveRun: true }),
-}
-
-/** Longer than the drain: streams without an end, most of the time. */
-const TOO_LONG: Ending = { ...MOVED, told: true }

@@ -50,8 +50,7 @@ export class Newcomer {
     this.#socket = socket
     this.#arrival = arrival
     this.#parts = parts
-    const deadline = parts.deadlines.add(parts.limits.helloMs, () => this.close(CloseCode.NO_HELLO))
-    this.#state = { at: 'silent', deadline }
+    this.#state = { at: 'silent', deadline: parts.deadlines.add(parts.limits.helloMs, () => this.#late()) }
     socket.listen({
       message: bytes => this.#message(bytes),
       drain: () => undefined,
@@ -64,6 +63,11 @@ export class Newcomer {
     if (this.#state.at === 'settled') return
     this.#settle()
     this.#socket.close(code, reasonOf(reason))
+  }
+
+  /** Judged one timer later: if it was this process that slept, what had arrived is read in between. */
+  #late(): void {
+    this.#state = { at: 'silent', deadline: this.#parts.deadlines.add(1, () => this.close(CloseCode.NO_HELLO)) }
   }
 
   #message(bytes: Uint8Array): void {

@@ -1,20 +1,13 @@
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import type { CallSession, Interceptor } from '@tautline/core'
+import type { Interceptor } from '@tautline/core'
 import { type Clock, systemClock } from '@tautline/core/wire'
 import type { Authenticate } from './auth.ts'
 import type { Broker } from './broker.ts'
 import type { OnError } from './failures.ts'
 import { integerOf, limitsOf, type ServerLimits } from './limits.ts'
 import { type Origins, originsOf } from './origin.ts'
-
-/** A client's session, as `onSession` sees it. */
-export interface SessionHandle<Context = unknown> extends CallSession {
-  /** What `authenticate` returned last. */
-  readonly context: Context
-  /** Calls `listener` once, when the session is over; at once when it is already. */
-  onEnd(listener: () => unknown): void
-}
+import type { SessionHandle } from './session-handle.ts'
 
 /** How a server is made: see {@link serve}. */
 export interface ServeOptions<Context> {

@@ -7,11 +7,11 @@ import type { CallerOptions, Callers } from './caller.ts'
 import type { Dispatcher } from './dispatch.ts'
 import type { Door, Hall } from './door.ts'
 import { Drain } from './drain.ts'
+import { revoked } from './endings.ts'
 import { integerOf } from './limits.ts'
 import { Newcomer } from './newcomer.ts'
 import type { Settings } from './options.ts'
 import { mayEnter } from './origin.ts'
-import { revoked } from './session.ts'
 import type { Sessions } from './sessions.ts'
 import { type Stats, statsOf } from './stats.ts'
 import type { Topics } from './topics.ts'
@@ -52,7 +52,8 @@ export class Server<T = unknown, Context = unknown> implements Publisher {
     this.#parts = parts
     this.#sweep = new Sweep(settings.clock, (now, stalled) => {
       sessions.sweep(now, stalled)
-      this.#door?.sweep(now)
+      parts.dispatcher.sweep()
+      this.#door?.sweep(now, stalled)
     })
     this.#sweep.start()
   }

@@ -6,7 +6,6 @@ import {
   type Exchange,
   type Frame,
   FrameType,
-  Heartbeat,
   meaningOf,
   Peer,
   ProtocolError,
@@ -18,42 +17,31 @@ import { nanoid } from 'nanoid'
 import type { Arrival } from './arrival.ts'
 import type { Authenticator, Credentials } from './auth.ts'
 import type { Dispatcher } from './dispatch.ts'
+import { type Ending, leaving, OVERFLOWED, revoked } from './endings.ts'
 import type { Failures } from './failures.ts'
 import { guard } from './guard.ts'
 import type { Hub } from './hub.ts'
 import { InFlight } from './inflight.ts'
 import { Intake } from './intake.ts'
-import { toldLimits } from './limits.ts'
-import type { SessionHandle, Settings } from './options.ts'
+import { Liveness } from './liveness.ts'
+import { Refresh } from './refresh.ts'
 import type { Caller } from './run.ts'
+import type { SessionHandle } from './session-handle.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { TokenLife } from './token-life.ts'
+import { type WelcomeParts, welcomeOf } from './welcome.ts'
 
 /** What all sessions of a server share. */
-export interface SessionParts {
-  readonly settings: Settings
+export interface SessionParts extends WelcomeParts {
   readonly deadlines: Deadlines
   readonly dispatcher: Dispatcher
   readonly hub: Hub
   readonly authenticator: Authenticator
   readonly failures: Failures
-  /** Hash of the contract. */
-  readonly contract: string
-  /** Names the memory of keyed calls' outcomes. */
-  readonly outcomes: string
   /** A session has lost its socket and waits for its client. */
   onDetached(session: Session): void
   /** A session is over. */
   onOver(session: Session): void
-}
-
-/** How a session ends: what its socket is closed with, and what becomes of its calls. */
-export interface Ending {
-  readonly code: number
-  readonly reason: string
-  readonly error: TautlineError
-  /** Whether callers are told the error before the socket closes. */
-  readonly told?: boolean
 }
 
 /** Detached: its socket is gone, and its client may come back. */
@@ -76,12 +64,11 @@ export class Session implements Caller, SessionHandle {
   attempt = 0
   readonly #parts: SessionParts
   readonly #intake: Intake
-  readonly #heartbeat = new Heartbeat()
+  readonly #liveness: Liveness
   readonly #life: TokenLife
+  readonly #refresh = new Refresh(token => this.#look(token))
   #arrival: Arrival
   #state: State = 'detached'
-  #token: { readonly token: string | undefined } | undefined
-  #refreshing = false
   #endListeners: (() => unknown)[] = []
 
   constructor(parts: SessionParts, arrival: Arrival, credentials: Credentials) {
@@ -100,7 +87,7 @@ export class Session implements Caller, SessionHandle {
         sendBytes: limits.messageBytes,
         receiveBytes: limits.messageBytes,
         replayBytes: limits.replayBytes,
-        itemWaterBytes: limits.highWaterBytes,
+        itemWaterBytes: limits.lowWaterBytes,
         scan: limits,
       },
       events: {
@@ -110,11 +97,12 @@ export class Session implements Caller, SessionHandle {
         broken: error => this.#broken(error),
         closed: (code, reason) => this.#closed(code, reason),
         room: () => this.#room(),
-        overflowed: () => this.close(LOST),
+        overflowed: () => this.close(OVERFLOWED),
       },
     })
     const { link } = this.peer
     this.#intake = new Intake({ link, clock, deadlines, limits })
+    this.#liveness = new Liveness(link, this.#intake, limits)
     this.#life = new TokenLife(limits.tokenMs)
     this.inflight = new InFlight(limits, () => link.unsentBytes)
     this.subscriptions = new Subscriptions({
@@ -217,41 +205,17 @@ export class Session implements Caller, SessionHandle {
   sweep(now: number, stalled: boolean): void {
     this.#judgeToken(now)
     if (!this.attached) return
-    const { link } = this.peer
-    if (stalled) {
-      link.grace()
-      this.#intake.grace(now)
-      return this.#heartbeat.reset()
-    }
-    if (this.#intake.stalled(now)) return this.drop(CloseCode.SLOW_READER)
-    // A socket that is not read says nothing about who is at its other end.
-    if (link.paused) return this.#heartbeat.reset()
-    const { heartbeatMs, heartbeatAnswerMs } = this.#parts.settings.limits
-    const pulse = this.#heartbeat.judge(now, link.heardAt, { silenceMs: heartbeatMs, answerMs: heartbeatAnswerMs })
-    if (pulse === 'ask') this.peer.send([FrameType.PING])
-    else if (pulse === 'gone') this.drop(CloseCode.SILENT)
+    const found = this.#liveness.judge(now, stalled)
+    if (found === 'silent') this.peer.send([FrameType.PING])
+    else if (found !== 'well') this.drop(found)
   }
 
   #attach(socket: Socket, received: number, resumed: boolean): void {
-    const { settings, contract, outcomes } = this.#parts
-    const { limits, route } = settings
     this.#state = 'attached'
-    this.#heartbeat.reset()
-    this.peer.link.attach(socket, received, [
-      FrameType.WELCOME,
-      {
-        session: this.secret,
-        publicId: this.id,
-        resumed,
-        received: this.peer.link.received,
-        contract,
-        heartbeatMs: limits.heartbeatMs,
-        resumeMs: limits.resumeMs,
-        limits: toldLimits(limits),
-        route,
-        outcomes,
-      },
-    ])
+    this.#liveness.begin()
+    const { link } = this.peer
+    const { secret, id } = this
+    link.attach(socket, received, welcomeOf(this.#parts, { secret, id, resumed, received: link.received }))
     this.subscriptions.attached()
   }
 
@@ -276,21 +240,20 @@ export class Session implements Caller, SessionHandle {
       case FrameType.UNSUBSCRIBE:
         return this.subscriptions.receive(frame)
       case FrameType.TOKEN:
-        this.#token = { token: frame[1] }
-        return void this.#refresh()
+        return this.#refresh.bring(frame[1])
       default:
         throw new ProtocolError('only the first message is HELLO')
     }
   }
 
   #broken({ code, reason }: ProtocolError): void {
-    if (meaningOf(code).endsSession) this.close({ code, reason, error: lost(reason) })
+    if (meaningOf(code).endsSession) this.close(leaving(code, reason))
     else this.drop(code, reason)
   }
 
   #closed(code: number, reason: string): void {
     const done = code === CloseCode.GOING_AWAY || meaningOf(code).endsSession
-    if (done) this.close({ code, reason, error: lost('the client is gone') })
+    if (done) this.close(leaving(code, reason))
     else this.#detached()
   }
 
@@ -314,20 +277,13 @@ export class Session implements Caller, SessionHandle {
     this.drop(CloseCode.EXPIRED)
   }
 
-  /** One at a time, always with the newest token. */
-  async #refresh(): Promise<void> {
-    if (this.#refreshing) return
-    this.#refreshing = true
-    for (let asked = this.#token; asked && !this.over; asked = this.#token) {
-      this.#token = undefined
-      const arrival = this.#arrival
-      const verdict = await this.#parts.authenticator.ask(asked.token, arrival, this.context)
-      // Who resumed meanwhile has shown a token that is newer than this one.
-      if (this.over || arrival !== this.#arrival) continue
-      if (verdict.kind === 'known') this.#refreshed(verdict.credentials)
-      else if (meaningOf(verdict.code).endsSession) this.close(revoked(verdict.code, verdict.reason))
-    }
-    this.#refreshing = false
+  async #look(token: string | undefined): Promise<void> {
+    const arrival = this.#arrival
+    const verdict = await this.#parts.authenticator.ask(token, arrival, this.context)
+    // Who resumed meanwhile has shown a token that is newer than this one.
+    if (this.over || arrival !== this.#arrival) return
+    if (verdict.kind === 'known') this.#refreshed(verdict.credentials)
+    else if (meaningOf(verdict.code).endsSession) this.close(revoked(verdict.code, verdict.reason))
   }
 
   #refreshed(credentials: Credentials): void {
@@ -342,20 +298,4 @@ function isWork(type: number): boolean {
   return (
     type === FrameType.CALL || type === FrameType.ITEM || type === FrameType.SUBSCRIBE || type === FrameType.PUBLISH
   )
-}
-
-/** Whoever called cannot know whether their call ran; it did, at least in part. */
-function lost(message: string): TautlineError {
-  return new TautlineError('UNAVAILABLE', message, { mayHaveRun: true })
-}
-
-const LOST: Ending = {
-  code: CloseCode.STATE_LOST,
-  reason: 'too much was waiting for this client',
-  error: lost('the session was lost'),
-}
-
-/** How a session ends whose client is not, or no longer, who it was. */
-export function revoked(code: number, reason: string): Ending {
-  return { code, reason, error: new TautlineError('UNAUTHENTICATED', reason), told: true }
 }

@@ -1,4 +1,3 @@
-import { TautlineError } from '@tautline/core'
 import {
   CloseCode,
   type HelloFields,
@@ -10,8 +9,10 @@ import {
 import type { Arrival } from './arrival.ts'
 import type { Credentials } from './auth.ts'
 import { Detached } from './detached.ts'
+import { leaving, NOT_BACK, OUTRUN } from './endings.ts'
 import { guard } from './guard.ts'
-import { type Ending, Session, type SessionParts } from './session.ts'
+import { Session, type SessionParts } from './session.ts'
+import { handleOf } from './session-handle.ts'
 
 /** A client with as many sessions as it may have is asked to stay away for so many ms. */
 const FULL_MS = 10_000
@@ -78,7 +79,7 @@ export class Sessions {
   /** Looks after all of them, once a second. */
   sweep(now: number, stalled: boolean): void {
     for (const session of this) session.sweep(now, stalled)
-    this.#detached.sweep(now)
+    this.#detached.sweep(now, stalled)
   }
 
   /** Bytes of all sessions that there are and were. */
@@ -101,11 +102,11 @@ export class Sessions {
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      session.close({ ...NOT_BACK, code: error.code, reason: error.reason })
+      session.close(leaving(error.code, error.reason))
       socket.close(error.code, error.reason)
       return true
     }
-    session.close({ ...NOT_BACK, code: CloseCode.REPLACED, reason: meaningOf(CloseCode.REPLACED).name })
+    session.close(OUTRUN)
     return false
   }
 
@@ -115,7 +116,7 @@ export class Sessions {
     const session = new Session(this.#parts, arrival, credentials)
     session.attempt = hello.session?.[2] ?? 0
     this.#remember(session)
-    guard(failures, 'onSession', () => settings.onSession?.(session))
+    guard(failures, 'onSession', () => settings.onSession?.(handleOf(session)))
     session.begin(socket)
   }
 
@@ -147,10 +148,4 @@ export class Sessions {
     others?.delete(session)
     if (others?.size === 0) this.#byIdentity.delete(session.identity)
   }
-}
-
-const NOT_BACK: Ending = {
-  code: CloseCode.STATE_LOST,
-  reason: 'the client did not come back in time',
-  error: new TautlineError('UNAVAILABLE', 'the client did not come back in time', { mayHaveRun: true }),
 }

@@ -135,6 +135,11 @@ export class WsSocket implements Socket {
     else if (now - this.#partialSince >= messageMs) this.abandon()
   }
 
+  /** This process was asleep: how long that took says nothing about the other side. */
+  grace(): void {
+    this.#partialSince = undefined
+  }
+
   /** One for all messages: a closure for each would cost more than sending it. */
   readonly #sent = (): void => this.#events?.drain()
 

@@ -25,13 +25,24 @@ describe('sessions that wait for their clients', () => {
     const { detached, lost, add } = waitingRoom()
     add('a', 'ada', 0, 0)
     add('b', 'ada', 0, 1)
-    detached.sweep(29_999)
+    detached.sweep(29_999, false)
     expect(lost).toEqual([])
-    detached.sweep(30_000)
+    detached.sweep(30_000, false)
     expect(lost).toEqual(['a'])
-    detached.sweep(30_001)
+    detached.sweep(30_001, false)
     expect(lost).toEqual(['a', 'b'])
     expect(detached.size).toBe(0)
+  })
+
+  it('wait anew when it was the server that slept', () => {
+    const { detached, lost, add } = waitingRoom()
+    add('a', 'ada', 0, 0)
+    add('b', 'ada', 0, 1)
+    detached.sweep(60_000, true)
+    detached.sweep(89_999, false)
+    expect(lost).toEqual([])
+    detached.sweep(90_000, false)
+    expect(lost).toEqual(['a', 'b'])
   })
 
   it('are lost at once where none may wait', () => {
@@ -72,7 +83,7 @@ describe('sessions that wait for their clients', () => {
     const x = add('x', undefined, 10)
     add('y', undefined, 20)
     x.keptBytes = 2_000
-    detached.sweep(1)
+    detached.sweep(1, false)
     expect(lost).toEqual(['x'])
     expect(detached.size).toBe(1)
   })
@@ -88,7 +99,7 @@ describe('sessions that wait for their clients', () => {
         let now = 0
         moves.forEach(({ back: leaves, who, bytes, ms }, index) => {
           now += ms
-          detached.sweep(now)
+          detached.sweep(now, false)
           const first = [...came.values()].find(({ name }) => !lost.includes(name) && !back.has(name))
           if (leaves && first) {
             detached.delete(first)
