@@ -28,7 +28,7 @@ export class Pair<T extends object, C> {
   server: Server<T, C>
   readonly #contract: T
   readonly #serve: (port: number | undefined) => Promise<Server<T, C>>
-  readonly #clients: Client<T>[] = []
+  readonly #clients: Pick<Client<T>, 'connection'>[] = []
 
   /** @param options - without clock and port: those are the pair’s. */
   private constructor(transport: Transport, contract: T, options: ServeOptions<C>, handlers: Handlers<T, NoInfer<C>>) {
@@ -52,15 +52,20 @@ export class Pair<T extends object, C> {
     return pair
   }
 
-  /** A client that has not dialled yet. It comes back at once, whatever happens to its socket. */
+  /** A client that has not dialled yet. It comes back after a few ms, whatever happens to its socket. */
   client(options: Partial<ConnectOptions> = {}): CutClient<T> {
+    return this.other(this.#contract, options)
+  }
+
+  /** A client of another contract than the server's. */
+  other<Other extends object>(contract: Other, options: Partial<ConnectOptions> = {}): CutClient<Other> {
     const open = new Set<() => void>()
     let isAway = false
     const dialled: Partial<ConnectOptions> =
       this.transport === 'pipe'
         ? { clock: this.clock, url: 'ws://pipe', socket: () => this.#pipe(open, isAway) }
         : { url: this.server.url ?? '', WebSocket: cutWebSocket(open, () => isAway) }
-    const client = connect<T>(this.#contract, { url: '', random: () => 0, ...dialled, ...options })
+    const client = connect<Other>(contract, { url: '', random: () => 0.01, ...dialled, ...options })
     this.#clients.push(client)
     return {
       ...client,
