@@ -20,7 +20,8 @@ channel.subscribe(
     list.prepend(element('li', '', `${author.name}: ${text}`))
     if (list.childElementCount > MOST_LISTED) list.lastElementChild?.remove()
   },
-  { rewind: REWIND },
+  // What a gap leaves out is counted like everything else.
+  { rewind: REWIND, onGap: () => undefined },
 )
 
 async function comment(text: string): Promise<void> {

@@ -67,7 +67,7 @@ function draw({ sprite, width }: Comment, left: number, top: number): void {
 }
 
 const SHARPNESS = 2
-const FONT = `600 17px ${getComputedStyle(document.body).fontFamily}`
+const FONT = `600 ${innerWidth < 700 ? 15 : 17}px ${getComputedStyle(document.body).fontFamily}`
 
 /** Text is drawn once, and then only moved. */
 function spriteOf(text: string, hue: number, own: boolean): HTMLCanvasElement {

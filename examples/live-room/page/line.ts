@@ -16,6 +16,7 @@ const news = byId('line-news', HTMLParagraphElement)
 const string = new TautString(byId('string', HTMLCanvasElement))
 const tautline = laneOf('lane-tautline', ledger)
 const bare = laneOf('lane-bare', new Ledger())
+const lanes = [tautline, bare]
 
 /** The newest beat on either lane, and when it came: between beats the strips glide on by the clock. */
 const newest = { seq: 0, at: 0 }
@@ -49,7 +50,8 @@ openBareLane(numbered => enter(bare, numbered))
 
 onFrame(now => {
   const edge = newest.seq + (now - newest.at) / BEAT_MS
-  for (const { lane, counts, ledger, strip } of [tautline, bare]) {
+  tellNews()
+  for (const { lane, counts, ledger, strip } of lanes) {
     strip.draw(newest.seq === 0 ? 0 : edge)
     const text = `${ledger.lost.toLocaleString()} lost · ${ledger.twice} twice`
     if (counts.textContent !== text) counts.textContent = text
@@ -57,13 +59,27 @@ onFrame(now => {
   }
 })
 
+/** The last cut: when it was, what had been lost before, and how long it took to come back. */
+let last: { readonly at: number; readonly lost: readonly number[]; tookMs: number | undefined } | undefined
+
 connection.on('state', ({ status }) => {
   string.tied = status === 'online'
   cut.disabled = status !== 'online'
+  if (last && status === 'online') last.tookMs ??= performance.now() - last.at
 })
 
-cut.addEventListener('click', async () => {
+cut.addEventListener('click', () => {
   cut.disabled = true
-  news.textContent = 'The line is cut.'
-  await fetch(`/cut?line=${lineKey}`, { method: 'POST' })
+  last = { at: performance.now(), lost: lanes.map(({ ledger }) => ledger.lost), tookMs: undefined }
+  void fetch(`/cut?line=${lineKey}`, { method: 'POST' })
 })
+
+function tellNews(): void {
+  if (!last) return
+  const [here, there] = lanes.map(({ ledger }, index) => ledger.lost - (last?.lost[index] ?? 0))
+  const text =
+    last.tookMs === undefined
+      ? 'Cut. The TCP connections of both lanes are gone.'
+      : `Back after ${(last.tookMs / 1_000).toFixed(1)} s. Lost: ${here} on Tautline, ${there} on the bare WebSocket.`
+  if (news.textContent !== text) news.textContent = text
+}

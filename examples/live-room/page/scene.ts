@@ -172,8 +172,8 @@ function drawLight(now: number, width: number, height: number): void {
   context.fillStyle = beam
   context.beginPath()
   context.moveTo(x, y)
-  context.lineTo(x + reach, y - height * 0.1)
-  context.lineTo(x + reach, y + height * 0.1)
+  context.lineTo(x + reach, y - Math.abs(reach) * 0.05)
+  context.lineTo(x + reach, y + Math.abs(reach) * 0.05)
   context.fill()
   const radius = size * (0.3 + 2.2 * towards)
   const glow = context.createRadialGradient(x, y, 0, x, y, radius)

@@ -13,29 +13,39 @@ const counts = {
   twice: byId('twice', HTMLElement),
 }
 
-const WORDS: Readonly<Record<ConnectionState['status'], string>> = {
-  idle: 'Not connected',
-  connecting: 'Connecting',
-  online: 'Online',
-  waiting: 'Line lost, back in a moment',
-  closed: 'Closed',
-}
-
 function show({ status: now, reason }: ConnectionState): void {
   status.dataset.status = now
-  state.textContent = reason === 'offline' ? 'No network' : WORDS[now]
   status.title = reason ?? ''
   reopen.hidden = now !== 'closed'
   if (now !== 'online') latency.textContent = ''
+  showWords()
+}
+
+function showWords(): void {
+  const words = wordsFor(connection.state)
+  if (state.textContent !== words) state.textContent = words
+}
+
+function wordsFor({ status, reason, retryAt = 0 }: ConnectionState): string {
+  if (status === 'idle') return 'Not connected'
+  if (status === 'online') return 'Online'
+  if (status === 'closed') return 'Closed'
+  if (reason === 'offline') return 'No network'
+  if (status === 'connecting') return 'Connecting'
+  const seconds = Math.ceil((retryAt - Date.now()) / 1_000)
+  return seconds > 1 ? `Line lost, next try in ${seconds} s` : 'Line lost, back in a moment'
 }
 
 connection.on('state', show)
 connection.on('latency', ms => {
   latency.textContent = ms < 1 ? '< 1 ms' : `${Math.round(ms)} ms`
 })
+// Gaps, refusals and listeners that throw: whatever nobody else here takes care of.
+connection.on('error', error => console.error(error))
 reopen.addEventListener('click', () => connection.open())
 
 onFrame(() => {
+  showWords()
   const { received, lost, twice } = ledger
   for (const [name, value] of Object.entries({ sent: sent.count, received, lost, twice })) {
     const text = value.toLocaleString()

@@ -1,6 +1,6 @@
 import { safe } from '@tautline/client'
 import { TautlineError } from '@tautline/core'
-import { byId, icon } from './dom.ts'
+import { byId, element, icon } from './dom.ts'
 import { api, ledger } from './live.ts'
 import { randomId } from './me.ts'
 
@@ -33,10 +33,10 @@ async function upload(file: File): Promise<void> {
   if (!sent.ok) return fail(sent.error)
   show(file.size, file.size)
   const own = await digestOf(file)
-  digest.textContent = sent.value
   if (own !== undefined && own !== sent.value) return fail(new TautlineError('DATA_LOSS', 'the digests differ'))
+  const verdict = own === undefined ? 'SHA-256 of what arrived' : 'The same SHA-256 here and there'
   digest.classList.add('good')
-  digest.prepend(icon('check'), own === undefined ? 'SHA-256 ' : 'SHA-256, the same here and there ')
+  digest.replaceChildren(icon('check'), verdict, element('code', '', sent.value))
 }
 
 /** A lost session ends an upload; the file is still here, so it begins again. */

@@ -53,6 +53,7 @@ export const assistant: Handlers<Live['assistant'], Visitor> = {
   },
 }
 
-function answerTo(question: string): string {
+/** What the script has to say about a question. */
+export function answerTo(question: string): string {
   return SCRIPT.find(({ about }) => about.test(question))?.answer ?? ''
 }

@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto'
+import type { Browser } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { answerTo } from '../server/assistant.ts'
+import { type RoomServer, startServer } from './support/server.ts'
+import { launch, tool, Visitor } from './support/visitor.ts'
+
+tool.describe('a room whose server or network goes away', () => {
+  let browser: Browser
+  let server: RoomServer
+  let ada: Visitor
+  let bob: Visitor
+
+  beforeAll(async () => {
+    browser = await launch()
+  })
+  afterAll(async () => {
+    await browser.close()
+  })
+  beforeEach(async () => {
+    server = await startServer()
+    ada = await Visitor.enter(browser, server.url, 'Ada')
+    bob = await Visitor.enter(browser, server.url, 'Bob')
+  })
+  afterEach(async () => {
+    await Promise.all([ada.leave(), bob.leave()])
+    await server.end()
+  })
+
+  test('goes on after the server was killed under both pages', async () => {
+    await ada.say('before')
+    await expect.poll(() => bob.lines('Ada')).toEqual(['before'])
+    await startAnswerAndUpload(ada)
+    const badges = [await ada.watchBadge(), await bob.watchBadge()]
+
+    await withoutServer(async () => {
+      await server.end('SIGKILL')
+      await Promise.all([ada.becomes(/^Line lost/), bob.becomes(/^Line lost/)])
+      await ada.say('while it was away')
+      expect(await ada.page.locator('.pending').count()).toBe(1)
+      server = await startServer({ port: server.port })
+      await Promise.all([ada.becomes('Online'), bob.becomes('Online')])
+    })
+
+    await bob.say('after')
+    for (const visitor of [ada, bob]) {
+      await expect.poll(() => visitor.lines('Ada')).toEqual(['before', 'while it was away'])
+      await expect.poll(() => visitor.lines('Bob')).toEqual(['after'])
+      await visitor.hasEverything()
+    }
+    expect(await ada.page.locator('.pending').count()).toBe(0)
+    await answerAndUploadAreWhole(ada)
+    for (const badge of badges) expect((await badge()).at(-1)).toBe('Online')
+  })
+
+  test('is drained and started anew, and nobody is cut short', async () => {
+    const badge = await ada.watchBadge()
+    await ada.say('before')
+    await expect.poll(() => bob.lines('Ada')).toEqual(['before'])
+    await withoutServer(async () => {
+      expect(await server.end('SIGTERM', 2)).toBe(0)
+      await bob.say('between')
+      server = await startServer({ port: server.port })
+      await Promise.all([ada.becomes('Online'), bob.becomes('Online')])
+    })
+    await expect.poll(() => ada.lines('Bob')).toEqual(['between'])
+    await ada.hasEverything()
+    await bob.hasEverything()
+    expect(await badge()).not.toContain('Closed')
+  })
+
+  test('goes on after a while without network', async () => {
+    await startAnswerAndUpload(ada)
+    await withoutServer(async () => {
+      await ada.context.setOffline(true)
+      await ada.page.click('#tab-hall')
+      await ada.becomes('No network')
+      await ada.say('from the tunnel')
+      await bob.say('where are you?')
+      await expect.poll(() => bob.lines('Bob')).toEqual(['where are you?'])
+      expect(await bob.lines('Ada')).toEqual([])
+      await ada.context.setOffline(false)
+      await ada.becomes('Online')
+    })
+    await expect.poll(() => bob.lines('Ada')).toEqual(['from the tunnel'])
+    await expect.poll(() => ada.lines('Bob')).toEqual(['where are you?'])
+    await answerAndUploadAreWhole(ada)
+    await ada.hasEverything()
+    await bob.hasEverything()
+  })
+
+  function withoutServer(work: () => Promise<void>): Promise<void> {
+    return ada.withoutServer(() => bob.withoutServer(work))
+  }
+})
+
+const QUESTION = 'How do uploads work?'
+
+async function startAnswerAndUpload({ page }: Visitor): Promise<void> {
+  await page.fill('#question', QUESTION)
+  await page.press('#question', 'Enter')
+  await page.setInputFiles('#file', {
+    name: 'noise.bin',
+    mimeType: 'application/octet-stream',
+    buffer: randomBytes(3_000_000),
+  })
+  await expect
+    .poll(() => page.locator('#progress').evaluate(bar => (bar as HTMLProgressElement).value))
+    .toBeGreaterThan(0.1)
+}
+
+async function answerAndUploadAreWhole(visitor: Visitor): Promise<void> {
+  await expect.poll(() => visitor.text('#digest'), { timeout: 20_000 }).toContain('The same SHA-256 here and there')
+  await expect.poll(() => visitor.text('#answer-count'), { timeout: 20_000 }).toContain('each of them once')
+  expect(await visitor.text('#answer .words')).toBe(answerTo(QUESTION))
+}
