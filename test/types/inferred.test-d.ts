@@ -201,6 +201,28 @@ serve(
   },
 )
 
+/** Narrowing knows the context around it wherever it stands: a group, a procedure, a stream, a topic. */
+export const narrowed: Handlers<typeof chat.rooms, Context> = {
+  ...rooms,
+  search: narrow(
+    chat.rooms.search,
+    context => context.user,
+    (_, call) => (call.context.id === '' ? [] : []),
+  ),
+  export: narrow(
+    chat.rooms.export,
+    async ({ user }) => user.id,
+    async function* (_, { context }) {
+      yield { id: context, author: '', text: '', at: new Date() }
+      return { count: 1 }
+    },
+  ),
+  positions: narrow(chat.rooms.positions, ({ user }) => user.id, {
+    subscribe: anyone,
+    publish: (_, { x, y }, { context }) => ({ who: context, x, y }),
+  }),
+}
+
 /** A handler of a stream without `down` is a plain function, and without `result` any iterable will do. */
 const Flow = contract({
   sink: stream({ up: z.string(), result: z.number() }),
