@@ -27,6 +27,7 @@ export const rooms = contract({
     message: z.object({ who: z.string(), at: z.number() }),
     retain: { latestBy: ({ who }) => who, owned: true },
   }),
+  big: topic({ params: z.string(), message: z.string(), retain: { count: 1_000 } }),
   small: {
     log: topic({ params: z.string(), message: z.string(), retain: { count: 4, seconds: 20 } }),
     latest: topic({
