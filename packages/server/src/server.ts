@@ -1,6 +1,6 @@
 import type { Api, Publisher } from '@tautline/core'
 import { CloseCode, type Deadlines, retryAfterReason, type Socket, Sweep } from '@tautline/core/wire'
-import { type Arrival, arrivalOf, type UpgradeRequest } from './arrival.ts'
+import { Arrival, type UpgradeRequest } from './arrival.ts'
 import type { Authenticator } from './auth.ts'
 import type { Broker } from './broker.ts'
 import type { CallerOptions, Callers } from './caller.ts'
@@ -96,7 +96,7 @@ export class Server<T = unknown, Context = unknown> implements Publisher {
    */
   accept(socket: Socket, request: UpgradeRequest = {}): void {
     const { origins, proxies } = this.#parts.settings
-    const arrival = arrivalOf(request)
+    const arrival = new Arrival(request)
     if (mayEnter(origins, arrival, proxies > 0)) this.#enter(socket, arrival, () => undefined)
     else socket.close(CloseCode.PERMISSION_DENIED, 'this origin may not connect')
   }
@@ -150,7 +150,7 @@ export class Server<T = unknown, Context = unknown> implements Publisher {
    * finished, and what is left at the end is cut off with `UNAVAILABLE`. Resolves when nothing is left. Called again, it
    * can only make the end come sooner.
    *
-   * @param options.withinMs - how long that may take, in ms; 15 s by default.
+   * @param options - `withinMs` is how long that may take, in ms; 15 s by default.
    */
   close({ withinMs = DRAIN_MS }: { readonly withinMs?: number } = {}): Promise<void> {
     const { sessions, deadlines, settings } = this.#parts
