@@ -89,7 +89,7 @@ export interface HasPresence<Info> {
 export interface MessagesOptions {
   /** After this position, as `subscription.position` gave it. Wins over `rewind`. */
   readonly since?: Position | undefined
-  /** With the last so many messages. */
+  /** With the last so many messages, 0 to `Infinity`; of a `latestBy` topic with so many keys, all by default. */
   readonly rewind?: number | undefined
   /** Ends the loop. */
   readonly signal?: AbortSignal | undefined
@@ -99,11 +99,15 @@ export interface MessagesOptions {
 export interface SubscribeOptions {
   /** Begins after this position, as `subscription.position` gave it. Wins over `rewind`. */
   readonly since?: Position | undefined
-  /** Begins with the last so many messages. */
+  /** Begins with the last so many messages, 0 to `Infinity`; of a `latestBy` topic with so many keys, all by default. */
   readonly rewind?: number | undefined
   /** Messages were lost for good; called before the next message. Without it `connection.on('error')` is told. */
   readonly onGap?: ((gap: Gap) => void) | undefined
-  /** Refused, or no longer allowed: the subscription is closed. Without it `connection.on('error')` is told. */
+  /**
+   * Refused, or no longer allowed: the subscription is closed. Without it `connection.on('error')` is told. `UNAVAILABLE`
+   * is no refusal: the server is asked again after a while, as it is after any code that may be retried once the
+   * subscription has been let in.
+   */
   readonly onError?: ((error: TautlineError) => void) | undefined
   /** A key of a `latestBy` topic is gone. */
   readonly onRetract?: ((key: string) => void) | undefined
@@ -126,7 +130,10 @@ export type SubscriptionState = 'pending' | 'live' | 'catching-up' | 'closed'
 export interface Subscription {
   /** `pending` until the server has let it in, `catching-up` while it reads what it missed, then `live`. */
   readonly state: SubscriptionState
-  /** Of the last message that was handed over; `undefined` before the first one and for topics that retain nothing. */
+  /**
+   * Up to where messages have been handed over, at first where it began. `undefined` until the server has let it in, and
+   * for topics that retain nothing.
+   */
   readonly position: Position | undefined
   /** Resolves when the server has let it in. Rejects when refused, and never as an unhandled rejection. */
   readonly ready: Promise<void>
@@ -138,8 +145,8 @@ export interface Subscription {
 /** Options of one publish. */
 export interface PublishOptions {
   /**
-   * Only if it can go now: otherwise it is dropped, and on a `latestBy` topic the newest one of a key is kept until it
-   * can. Never rejects for want of a connection.
+   * Only if it can go now. Without a connection it is dropped; while a lot is still to be sent on it, the newest one of
+   * each channel is kept until it can go. Never rejects for want of a connection.
    */
   readonly volatile?: boolean | undefined
   /** With the same key it is published at most once in two minutes. */
