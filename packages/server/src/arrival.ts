@@ -11,27 +11,37 @@ export interface UpgradeRequest {
   readonly secure?: boolean | undefined
 }
 
-/** The facts of an upgrade request: all that is kept of it. */
-export interface Arrival {
-  /** By lower-case name; several of one name are joined as HTTP joins them. */
-  readonly headers: Readonly<Record<string, string>>
-  readonly url: string | undefined
-  readonly address: string | undefined
-  readonly secure: boolean | undefined
-}
-
 /** Those that say how to speak WebSocket, and nothing about who speaks. */
 const HANDSHAKE = /^(connection|upgrade|sec-websocket-.*)$/
 
-/** Takes the facts out of an upgrade request, which is not kept. */
-export function arrivalOf({ headers = {}, url, address, secure }: UpgradeRequest): Arrival {
-  const facts: Record<string, string> = Object.create(null)
-  for (const [header, value] of Symbol.iterator in headers ? headers : Object.entries(headers)) {
-    const name = header.toLowerCase()
-    if (value === undefined || HANDSHAKE.test(name)) continue
-    facts[name] = typeof value === 'string' ? value : value.join(', ')
+/** The facts of an upgrade request: all that is kept of it. */
+export class Arrival {
+  /** Path and query, or the whole URL. */
+  readonly url: string | undefined
+  /** The client's network address. */
+  readonly address: string | undefined
+  /** Whether it came over TLS, where that is known. */
+  readonly secure: boolean | undefined
+  /** As text, because it is kept for as long as the session and hardly ever looked at. */
+  readonly #headers: string
+
+  constructor({ headers = {}, url, address, secure }: UpgradeRequest) {
+    const kept: Record<string, string> = {}
+    for (const [header, value] of Symbol.iterator in headers ? headers : Object.entries(headers)) {
+      const name = header.toLowerCase()
+      if (value === undefined || HANDSHAKE.test(name)) continue
+      kept[name] = typeof value === 'string' ? value : value.join(', ')
+    }
+    this.#headers = JSON.stringify(kept)
+    this.url = url
+    this.address = address
+    this.secure = secure
   }
-  return { headers: facts, url, address, secure }
+
+  /** By lower-case name; several of one name are joined as HTTP joins them. Made anew each time. */
+  get headers(): Readonly<Record<string, string>> {
+    return Object.assign(Object.create(null), JSON.parse(this.#headers))
+  }
 }
 
 /** The cookies of a `Cookie` header. Of several with one name the first counts, as browsers send the closest first. */

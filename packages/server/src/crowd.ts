@@ -1,3 +1,9 @@
+/** An open socket, as the crowd counts it. */
+export interface Guest {
+  readonly address: string | undefined
+  known: boolean
+}
+
 /** Open sockets by address, and how many of them nobody knows yet. */
 export class Crowd {
   readonly #most: number
@@ -22,26 +28,30 @@ export class Crowd {
     return !those || those.unknown < this.#most || this.#byAddress.size === 1
   }
 
-  /** A socket opens. Call `known` when somebody knows it, `left` when it is gone; each counts once. */
-  enter(address: string | undefined): { known(): void; left(): void } {
-    if (address === undefined) return { known: () => undefined, left: () => undefined }
+  /** A socket opens. To be called once for each, and {@link Crowd.leave} when it is gone. */
+  enter(address: string | undefined): Guest {
+    const guest = { address, known: false }
+    if (address === undefined) return guest
     const those = this.#byAddress.get(address) ?? { open: 0, unknown: 0 }
     this.#byAddress.set(address, those)
     those.open += 1
     those.unknown += 1
-    let state: 'unknown' | 'known' | 'left' = 'unknown'
-    const known = () => {
-      if (state !== 'unknown') return
-      state = 'known'
-      those.unknown -= 1
-    }
-    const left = () => {
-      if (state === 'left') return
-      known()
-      state = 'left'
-      those.open -= 1
-      if (those.open === 0) this.#byAddress.delete(address)
-    }
-    return { known, left }
+    return guest
+  }
+
+  /** Somebody knows who it is, or nobody needs to any more. */
+  know(guest: Guest): void {
+    if (guest.known) return
+    guest.known = true
+    const those = guest.address === undefined ? undefined : this.#byAddress.get(guest.address)
+    if (those) those.unknown -= 1
+  }
+
+  leave(guest: Guest): void {
+    this.know(guest)
+    const those = guest.address === undefined ? undefined : this.#byAddress.get(guest.address)
+    if (!those) return
+    those.open -= 1
+    if (those.open === 0 && guest.address !== undefined) this.#byAddress.delete(guest.address)
   }
 }

@@ -2,8 +2,8 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Socket } from '@tautline/core/wire'
-import { type Arrival, arrivalOf } from './arrival.ts'
-import { Crowd } from './crowd.ts'
+import { Arrival } from './arrival.ts'
+import { Crowd, type Guest } from './crowd.ts'
 import type { Failures } from './failures.ts'
 import { refuse, upgradeOnlyServer } from './http.ts'
 import type { Settings } from './options.ts'
@@ -29,7 +29,7 @@ export class Door {
   readonly #owned: boolean
   readonly #upgrade: Upgrade
   readonly #crowd: Crowd
-  readonly #sockets = new Set<WsSocket>()
+  readonly #sockets = new Map<WsSocket, Guest>()
   #emptied: (() => void) | undefined
 
   /** Opens a door on the server's own port, or in the HTTP server that was given. */
@@ -70,7 +70,7 @@ export class Door {
 
   /** Gives up sockets on which a message has begun and does not end. */
   sweep(now: number, stalled: boolean): void {
-    for (const socket of this.#sockets) {
+    for (const socket of this.#sockets.keys()) {
       if (stalled) socket.grace()
       else socket.judge(now, this.#settings.limits.messageMs)
     }
@@ -90,14 +90,14 @@ export class Door {
 
   /** Gives up whatever sockets are left. */
   abandon(): void {
-    for (const socket of this.#sockets) socket.abandon()
+    for (const socket of this.#sockets.keys()) socket.abandon()
   }
 
   readonly #asked = (request: IncomingMessage, raw: Duplex, head: Buffer): void => {
     const { path, proxies, origins } = this.#settings
     if (pathOf(request) !== path) return this.#notOurs(raw)
     raw.on('error', ignore)
-    const arrival = arrivalOf({
+    const arrival = new Arrival({
       headers: request.headers,
       url: request.url,
       address: addressOf(request, proxies),
@@ -109,18 +109,22 @@ export class Door {
     if (!mayEnter(origins, arrival, proxies > 0)) return refuse(raw, 403, 'This origin may not connect')
     if (!this.#hall.open) return refuse(raw, 503, 'No room at the moment', RETRY)
     if (!this.#crowd.mayEnter(arrival.address)) return refuse(raw, 429, 'Too many at once', RETRY)
-    this.#upgrade(request, raw, head, socket => this.#opened(socket, raw, arrival))
+    this.#upgrade(request, raw, head, socket => this.#opened(socket, arrival))
   }
 
-  #opened(socket: WsSocket, raw: Duplex, arrival: Arrival): void {
+  #opened(socket: WsSocket, arrival: Arrival): void {
     const guest = this.#crowd.enter(arrival.address)
-    this.#sockets.add(socket)
-    raw.once('close', () => {
-      guest.left()
-      this.#sockets.delete(socket)
-      if (this.#sockets.size === 0) this.#emptied?.()
-    })
-    this.#hall.enter(socket, arrival, guest.known)
+    this.#sockets.set(socket, guest)
+    socket.onGone = this.#gone
+    this.#hall.enter(socket, arrival, () => this.#crowd.know(guest))
+  }
+
+  readonly #gone = (socket: WsSocket): void => {
+    const guest = this.#sockets.get(socket)
+    if (!guest) return
+    this.#sockets.delete(socket)
+    this.#crowd.leave(guest)
+    if (this.#sockets.size === 0) this.#emptied?.()
   }
 
   /**

@@ -70,6 +70,8 @@ interface Raw extends Duplex {
 
 /** An open WebSocket of `ws`, as Tautline uses it. */
 export class WsSocket implements Socket {
+  /** Told when it is gone, after whoever listens. */
+  onGone: ((socket: WsSocket) => void) | undefined
   readonly #ws: WebSocket
   readonly #raw: Raw | undefined
   #events: SocketEvents | undefined
@@ -168,6 +170,7 @@ export class WsSocket implements Socket {
     const events = this.#events
     this.#events = undefined
     events?.close(this.#failure || code, reasonOf(reason))
+    this.onGone?.(this)
   }
 }
 

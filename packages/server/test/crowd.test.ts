@@ -10,8 +10,8 @@ describe('sockets of one address that nobody knows', () => {
     crowd.enter('here')
     expect(crowd.mayEnter('here')).toBe(false)
     expect(crowd.mayEnter('elsewhere')).toBe(true)
-    first.known()
-    first.known()
+    crowd.know(first)
+    crowd.know(first)
     expect(crowd.mayEnter('here')).toBe(true)
     crowd.enter('here')
     expect(crowd.mayEnter('here')).toBe(false)
@@ -23,18 +23,18 @@ describe('sockets of one address that nobody knows', () => {
     expect(crowd.mayEnter('proxy')).toBe(true)
     const other = crowd.enter('elsewhere')
     expect(crowd.mayEnter('proxy')).toBe(false)
-    other.left()
+    crowd.leave(other)
     expect(crowd.mayEnter('proxy')).toBe(true)
   })
 
   it('are forgotten when they leave', () => {
     const crowd = new Crowd(1)
     const guests = [crowd.enter('a'), crowd.enter('a'), crowd.enter('b'), crowd.enter(undefined)]
-    guests[0]?.known()
-    for (const guest of guests) {
-      guest.left()
-      guest.left()
-    }
-    expect(crowd.size).toBe(0)
+    expect(crowd.size).toBe(2)
+    for (const guest of guests.splice(0, 1)) crowd.know(guest)
+    for (const guest of guests) crowd.leave(guest)
+    expect(crowd.size).toBe(1)
+    crowd.leave(crowd.enter('a'))
+    expect(crowd.size).toBe(1)
   })
 })

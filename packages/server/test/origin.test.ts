@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { arrivalOf } from '../src/arrival.ts'
+import { Arrival } from '../src/arrival.ts'
 import { anyone } from '../src/handlers.ts'
 import { mayEnter, type Origins, originsOf } from '../src/origin.ts'
 
@@ -9,7 +9,7 @@ function enters(
   options: { secure?: boolean; origins?: Origins } = {},
 ): boolean {
   const headers = { host, ...(origin === undefined ? {} : { origin }) }
-  return mayEnter(originsOf(options.origins), arrivalOf({ headers, secure: options.secure }), false)
+  return mayEnter(originsOf(options.origins), new Arrival({ headers, secure: options.secure }), false)
 }
 
 describe('without being told, only the own origin may open a socket', () => {
@@ -45,7 +45,7 @@ describe('without being told, only the own origin may open a socket', () => {
   })
 
   it('without a Host, nothing is', () => {
-    expect(mayEnter(originsOf(), arrivalOf({ headers: { origin: 'https://example.com' } }), false)).toBe(false)
+    expect(mayEnter(originsOf(), new Arrival({ headers: { origin: 'https://example.com' } }), false)).toBe(false)
   })
 })
 
@@ -58,12 +58,14 @@ describe('a proxy in front', () => {
   }
 
   it('is believed where it is trusted, as far as the nearest one wrote it', () => {
-    expect(mayEnter(originsOf(), arrivalOf({ headers }), true)).toBe(true)
-    expect(mayEnter(originsOf(), arrivalOf({ headers: { ...headers, origin: 'https://evil.com' } }), true)).toBe(false)
+    expect(mayEnter(originsOf(), new Arrival({ headers }), true)).toBe(true)
+    expect(mayEnter(originsOf(), new Arrival({ headers: { ...headers, origin: 'https://evil.com' } }), true)).toBe(
+      false,
+    )
   })
 
   it('is not believed where it is not', () => {
-    expect(mayEnter(originsOf(), arrivalOf({ headers }), false)).toBe(false)
+    expect(mayEnter(originsOf(), new Arrival({ headers }), false)).toBe(false)
   })
 })
 
