@@ -37,10 +37,11 @@ export async function intercept(
   const interceptor = interceptors[index]
   if (!interceptor) return perform(call)
   let inner: Promise<unknown> | undefined
-  let over = false
+  let state: 'open' | 'called' | 'returned' = 'open'
   const next: Parameters<ClientInterceptor>[1] = change => {
-    if (inner) throw new Error('an interceptor called next() twice')
-    if (over) throw new Error('an interceptor called next() after it had returned')
+    if (state === 'called') throw new Error('an interceptor called next() twice')
+    if (state === 'returned') throw new Error('an interceptor called next() after it had returned')
+    state = 'called'
     inner = intercept(interceptors, { ...call, headers: { ...call.headers, ...change?.headers } }, perform, index + 1)
     inner.catch(() => undefined) // who does not wait for next() learns of the failure below
     return inner
@@ -48,7 +49,7 @@ export async function intercept(
   try {
     await interceptor(call, next)
   } finally {
-    over = true
+    state = 'returned'
   }
   if (!inner) throw new Error('an interceptor returned without calling next(); to refuse, it must throw')
   return inner

@@ -129,7 +129,10 @@ export class Subscription implements PublicSubscription {
     this.#progress()
   }
 
-  /** Not let in, or no longer. What may help to repeat is repeated; a first refusal counts unless it is for want of a server. */
+  /**
+   * Not let in, or no longer. Asked again is after `UNAVAILABLE`, and, by one that was let in before, after any code that
+   * may be retried: what it has is worth more than what a newcomer hopes for.
+   */
   refused(error: TautlineError): void {
     const info: CodeInfo | undefined = (CODES as Readonly<Record<string, CodeInfo>>)[error.code]
     if (this.#state === 'closed') return
@@ -147,8 +150,8 @@ export class Subscription implements PublicSubscription {
     this.#progress()
   }
 
-  /** The socket is gone. */
-  detached(): void {
+  /** It may be behind: the socket is gone, or something is missing. */
+  lag(): void {
     if (this.#state === 'live') this.#state = 'catching-up'
   }
 
@@ -175,7 +178,7 @@ export class Subscription implements PublicSubscription {
   gap(epoch: string | null, offset: number): void {
     if (!this.request.latest && epoch === this.#epoch && this.#deaf(offset)) return
     if (this.#state === 'closed' || this.#stalled) return
-    this.detached()
+    this.lag()
     if (epoch !== this.#epoch) this.#head = offset
     this.#base = 0
     this.#jump(epoch, offset)
@@ -211,7 +214,7 @@ export class Subscription implements PublicSubscription {
   }
 
   #again(): void {
-    this.detached()
+    this.lag()
     this.#desk.again(this, this.#attempts++)
   }
 
@@ -219,7 +222,7 @@ export class Subscription implements PublicSubscription {
   #stall(): void {
     if (this.#epoch === null) return this.#jump(null, 0)
     this.#stalled = true
-    this.detached()
+    this.lag()
     if (this.away) this.#desk.leave(this)
   }
 

@@ -75,7 +75,7 @@ export class Subscriptions implements Desk {
       this.#line.clock.clearTimeout(seat.timer)
       seat.id = seat.former = 0
       seat.channel = undefined
-      seat.subscription.detached()
+      seat.subscription.lag()
     }
   }
 

@@ -67,8 +67,7 @@ describe('a connection', () => {
   })
 
   it('opens again after it was closed, with a fresh token', async () => {
-    let tokens = 0
-    const { api, connection, server, clock, leftOver } = await online({ token: () => `token${(tokens += 1)}` })
+    const { api, connection, server, clock, leftOver } = await online({ token: numbered() })
     connection.close()
     connection.open()
     server.handle = ({ exchange }) => exchange.end('ok')
@@ -264,8 +263,7 @@ describe('a dial', () => {
 
 describe('a token', () => {
   it('is asked for before every dial', async () => {
-    let tokens = 0
-    const { connection, server, clock } = await online({ token: async () => `token${(tokens += 1)}` })
+    const { connection, server, clock } = await online({ token: numbered() })
     server.last.close(1012)
     await clock.advance(1_500)
     expect(server.dials.map(({ hello }) => hello?.token)).toEqual(['token1', 'token2'])
@@ -303,8 +301,7 @@ describe('a token', () => {
   })
 
   it('is brought when the server asks for one', async () => {
-    let tokens = 0
-    const { connection, server, clock } = await online({ token: async () => `token${(tokens += 1)}` })
+    const { connection, server, clock } = await online({ token: numbered() })
     server.session.peer.send([FrameType.TOKEN])
     await clock.settle()
     expect(server.session.frames).toEqual([[FrameType.TOKEN, 'token2']])
@@ -350,8 +347,7 @@ describe('a token', () => {
   })
 
   it('of a dial that is under way is replaced by refresh()', async () => {
-    let tokens = 0
-    const { connection, server, clock, leftOver } = scene({ token: () => `token${(tokens += 1)}` })
+    const { connection, server, clock, leftOver } = scene({ token: numbered() })
     const { greet } = server
     server.greet = () => undefined
     connection.open()
@@ -368,8 +364,7 @@ describe('a token', () => {
   })
 
   it('that has expired is replaced at once', async () => {
-    let tokens = 0
-    const { connection, server, clock } = await online({ token: () => `token${(tokens += 1)}` })
+    const { connection, server, clock } = await online({ token: numbered() })
     server.last.close(4100)
     await clock.settle()
     expect(connection.state.status).toBe('online')
@@ -401,6 +396,15 @@ describe('a contract that the server does not have', () => {
     connection.close()
   })
 })
+
+/** Another token each time. */
+function numbered(): () => Promise<string> {
+  let tokens = 0
+  return async () => {
+    tokens += 1
+    return `token${tokens}`
+  }
+}
 
 /** A socket that never opens. */
 const mute = {

@@ -285,7 +285,10 @@ describe('a stream of items up', () => {
     let left = false
     const up = (function* () {
       try {
-        for (;;) yield (pulled += 1)
+        for (;;) {
+          pulled += 1
+          yield pulled
+        }
       } finally {
         left = true
       }

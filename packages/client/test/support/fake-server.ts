@@ -174,9 +174,10 @@ export class FakeServer {
   /** Takes a client in: its session goes on when it is still here. */
   resume(dialled: Dialled, { session: asked }: HelloFields): void {
     const session = asked && this.sessions.get(asked[0])
-    if (!session || !session.peer.link.resumable(asked[1])) return this.begin(dialled)
+    const received = asked?.[1] ?? 0
+    if (!session?.peer.link.resumable(received)) return this.begin(dialled)
     session.peer.link.detach()?.close(4590, 'replaced')
-    this.#attach(dialled, session, true, asked[1])
+    this.#attach(dialled, session, true, received)
   }
 
   /** Takes a client in with a new session. */
