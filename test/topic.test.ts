@@ -179,6 +179,27 @@ describe.each(TRANSPORTS)('topics on %s', transport => {
     await pair.end()
   })
 
+  it('bring all keys to a slow loop, however many have come and gone before', async () => {
+    const pair = await roomsOn(transport)
+    const { api } = pair.client({ limits: { queueMessages: 20 } })
+    const put = (who: string) => pair.server.publish(rooms.positions, lobby, { who, x: 1 })
+    const keys = to(100).map(n => `key ${n}`)
+    for (const key of keys.slice(0, 50)) await put(key)
+    for (const n of to(1_100)) {
+      await put(`gone ${n}`)
+      await pair.server.retract(rooms.positions, lobby, `gone ${n}`)
+    }
+    for (const key of keys.slice(50)) await put(key)
+    const seen: string[] = []
+    for await (const { who } of api.positions(lobby)) {
+      seen.push(who)
+      await pair.pass(1)
+      if (seen.length === 100) break
+    }
+    expect(seen).toEqual(keys)
+    await pair.end()
+  })
+
   it('take volatile messages when they can go at once, and drop them else', async () => {
     const pair = await roomsOn(transport)
     const ada = pair.client({ token: () => 'ada' })
