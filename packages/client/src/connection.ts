@@ -40,7 +40,7 @@ const MOST_PATIENCE = 64
 
 /**
  * The connection to a server: dials, resumes its session or begins another one, notices when the server is gone, and
- * decides from the close code what comes next (protocol.md, "Staying alive and leaving").
+ * decides from the close code what comes next (protocol.md, "Leaving").
  */
 export class Connection implements TopicLine {
   readonly events = new Events()

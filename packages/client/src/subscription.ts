@@ -38,7 +38,7 @@ export interface Desk {
 }
 
 /**
- * Where one listener stands in a channel (protocol.md, "Two clocks"): it skips what it has received, sees holes, and
+ * Where one listener stands in a channel (protocol.md, "Positions"): it skips what it has received, sees holes, and
  * tells a gap before the message that follows it. It knows nothing of sockets: {@link Desk} asks the server for it.
  */
 export class Subscription implements PublicSubscription {

@@ -1,6 +1,6 @@
 /**
  * Where to dial: relative ones are resolved against the page, `http:` becomes `ws:`. `route` leads a session that is
- * resumed to the server that has it (protocol.md, "Two clocks").
+ * resumed to the server that has it (protocol.md, "Sessions").
  *
  * @throws {TypeError} when there is nothing to resolve it against
  */

@@ -20,7 +20,7 @@ export interface Place {
 type State = 'live' | 'behind' | 'reading' | 'closed'
 
 /**
- * One socket's place in one channel (protocol.md, "Two clocks"). One loop serves who is live, who recovers and who is
+ * One socket's place in one channel (protocol.md, "Positions"). One loop serves who is live, who recovers and who is
  * slow: at the newest it is pushed to, else it reads pages after its place as the socket drains. It holds no message.
  */
 export class Cursor implements Reader {

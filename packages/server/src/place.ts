@@ -9,7 +9,7 @@ export interface Beginning {
 }
 
 /**
- * Finds where a subscription begins (protocol.md, "Two clocks"): after `since`, else with the newest `rewind` messages,
+ * Finds where a subscription begins (protocol.md, "Positions"): after `since`, else with the newest `rewind` messages,
  * else with what is new; `latestBy` begins with the newest message of every key.
  *
  * @throws {@link TautlineError} `UNAVAILABLE` when the broker had to be asked and did not answer.

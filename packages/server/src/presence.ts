@@ -26,7 +26,7 @@ interface Roster {
 }
 
 /**
- * Who is subscribed to what (protocol.md, "Two clocks"): a `latestBy` channel of members, keyed by the public id of their
+ * Who is subscribed to what (protocol.md, "Presence"): a `latestBy` channel of members, keyed by the public id of their
  * session, told through the broker like any other.
  */
 export class Presence {

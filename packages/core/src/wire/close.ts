@@ -9,7 +9,7 @@ export interface CloseMeaning {
   readonly endsSession: boolean
 }
 
-/** The codes by their meaning (protocol.md, "Staying alive and leaving"). */
+/** The codes by their meaning (protocol.md, "Leaving"). */
 export const CloseCode = {
   DONE: 1000,
   GOING_AWAY: 1001,

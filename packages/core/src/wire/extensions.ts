@@ -1,6 +1,6 @@
 import { ProtocolError } from './frames.ts'
 
-/** The extension types of MessagePack that Tautline knows (protocol.md, "Ground rules"). */
+/** The extension types of MessagePack that Tautline knows (protocol.md, "Values"). */
 export const Extension = {
   /** A `Date`, as MessagePack has it. */
   TIMESTAMP: -1,

@@ -58,7 +58,7 @@ export interface LinkOptions {
 }
 
 /**
- * Frames over sockets that come and go (protocol.md, "Two clocks"). Counted frames are numbered, kept until the other
+ * Frames over sockets that come and go (protocol.md, "Sessions"). Counted frames are numbered, kept until the other
  * side has acknowledged them, and sent again on the next socket, so that whoever uses a link never learns that a socket
  * was lost. Both ends of a session use this class.
  */
@@ -183,7 +183,7 @@ export class Link {
    * Sends a frame at the end of the tick, in one message with the others; a counted one again after every drop until it
    * is acknowledged. An uncounted one is dropped while no socket is there. Returns the frame's bytes on the wire.
    *
-   * @throws {@link TautlineError} `RESOURCE_EXHAUSTED` when the frame is larger than the other side takes, and what the
+   * @throws {TautlineError} `RESOURCE_EXHAUSTED` when the frame is larger than the other side takes, and what the
    * codec throws for a value that it cannot encode: both before the frame is counted.
    */
   send(frame: Frame, sender?: Sender): number {

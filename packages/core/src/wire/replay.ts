@@ -14,7 +14,7 @@ type Kept = {
 
 /**
  * The counted frames that one side has sent, in order, each kept until the other side has acknowledged it
- * (protocol.md, "Two clocks").
+ * (protocol.md, "Sessions").
  */
 export class Replay {
   readonly #limit: number

@@ -5,7 +5,7 @@ import type { Source } from './exchange.ts'
 /**
  * The iterator behind whatever `up` was given.
  *
- * @throws {@link TautlineError} `INVALID_ARGUMENT` when it is nothing that items come from
+ * @throws {TautlineError} `INVALID_ARGUMENT` when it is nothing that items come from
  */
 export function iteratorOf(up: Given<unknown> | undefined): Source {
   if (up && typeof up === 'object') {
