@@ -2,6 +2,7 @@ import { TautlineError, type TopicEntry } from '@tautline/core'
 import { expect, test } from 'vitest'
 import { VirtualClock } from '../../testing/src/clock.ts'
 import { channelRef } from '../src/publications.ts'
+import { Rings } from '../src/ring.ts'
 import { FaultyBroker } from './support/faulty-broker.ts'
 import { Guest, House, rooms } from './support/topics.ts'
 
@@ -169,19 +170,20 @@ test('what comes twice or late is sent once, and nobody is asked for it again', 
 })
 
 test('what a reader has read before the feed tells it is not sent again', async () => {
-  const { clock, broker, house } = faulty()
-  await house.publish(rooms.log, 'one')
+  const { clock, broker } = faulty()
+  const house = new House({ clock, broker, rings: new Rings({ changes: 1, bytes: 1_000, totalBytes: 1_000 }) })
+  for (const text of ['one', 'two']) await house.publish(rooms.log, text)
   const early = new Guest(house)
   early.subscribe('log')
   await clock.settle()
   broker.feedMs = 100
-  await house.publish(rooms.log, 'two')
+  await house.publish(rooms.log, 'three')
   const guest = new Guest(house)
   guest.subscribe('log', { rewind: 5 })
   await clock.settle()
-  expect(guest.news()).toEqual(['m1:one', 'm2:two'])
+  expect(guest.news()).toEqual(['m1:one', 'm2:two', 'm3:three'])
   await clock.advance(200)
-  expect([early.news(), guest.news()]).toEqual([['m2:two'], []])
+  expect([early.news(), guest.news()]).toEqual([['m3:three'], []])
   await house.end(early, guest)
 })
 
