@@ -11,7 +11,7 @@ const MAX_DEPTH = 16
  *
  * Servers name channels by *parsed* params. `undefined` properties count as absent.
  *
- * @param path the topic's path, `'rooms.feed'`, or that of its presence, `'rooms.feed@presence'`.
+ * @param path - the topic's path, `'rooms.feed'`, or that of its presence, `'rooms.feed@presence'`.
  * @throws {TautlineError} `INVALID_ARGUMENT` when params hold what is not compared by value (a Map, a Set, an instance
  * of a class, a function), a lone surrogate, or more than a name of 1,024 characters can say.
  */

@@ -110,7 +110,7 @@ export class TautlineError<Code extends string = string, Data = unknown> extends
   declare readonly issues?: readonly Issue[]
 
   /**
-   * @param message for people; the text of {@link CODES} when absent or empty.
+   * @param message - for people; the text of {@link CODES} when absent or empty.
    */
   constructor(code: Code, message?: string, options: TautlineErrorOptions<Data> = {}) {
     super(message || defaultMessage(code), 'cause' in options ? { cause: options.cause } : undefined)

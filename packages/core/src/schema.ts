@@ -35,7 +35,7 @@ export function isSchema(value: unknown): value is Schema {
  * Without a schema nothing is expected: `undefined` and `null` (which the wire does not tell apart) become `undefined`,
  * anything else is refused. With `true` the value passes as it is.
  *
- * @param what what the value is, for the error: `'input of rooms.post'`.
+ * @param what - what the value is, for the error: `'input of rooms.post'`.
  * @throws {TautlineError} `INVALID_ARGUMENT` with at most ten `issues`. What a validator itself throws passes as it is.
  */
 export function parse(schema: Part | undefined, value: unknown, what: string): unknown {
