@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { root } from '../../../test/support/pages.ts'
 import { startServer } from './support/server.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
 
 test('a port that is taken is left alone, and the next one that is free is used', async () => {
   const other = createServer().listen(0, '127.0.0.1')
