@@ -4,7 +4,7 @@ import { ask } from './ask.ts'
 import type { Broker, BrokerChannel, Change, Feed, From, Page } from './broker.ts'
 import { Entry, Ring, type Rings } from './ring.ts'
 
-/** Read at once from a channel's memory: enough to keep a socket busy, little enough to leave others their turn. */
+/** Read at once from a channel's memory. */
 const PAGE = { messages: 256, bytes: 64 * 1_024 }
 
 /** After a failure the broker is asked again so many ms later. */
@@ -103,14 +103,16 @@ export class Channel {
     for (const reader of stalled) reader.advance()
   }
 
-  /** What follows `after`, if that is still at hand. */
+  /** Whether all that follows `after` is at hand, so that nobody need be asked. */
+  has(after: number): boolean {
+    return this.#state === 'open' && this.retains && this.#ring.has(after)
+  }
+
+  /** What follows `after`, all of it, if that is at hand. */
   recent(after: number): Stretch | undefined {
-    const ring = this.#ring
-    const entries = this.#epoch === null ? undefined : ring.since(after, PAGE)
-    if (!entries || this.#epoch === null) return undefined
-    const wanted = this.ref.retain.kind === 'latest' ? entries.filter(entry => !ring.supersedes(entry)) : entries
-    const through = entries.at(-1)?.offset ?? ring.head
-    return { epoch: this.#epoch, after, through, head: ring.head, floor: ring.from, entries: wanted }
+    const { head, from: floor } = this.#ring
+    if (this.#epoch === null || !this.has(after)) return undefined
+    return { epoch: this.#epoch, after, through: head, head, floor, entries: this.#ring.since(after) }
   }
 
   /**

@@ -3,6 +3,9 @@ import type { Channel, Reader, Stretch } from './channel.ts'
 import type { Flow } from './flow.ts'
 import type { Entry } from './ring.ts'
 
+/** Of what it missed, a socket is sent so much at once. */
+const TURN_BYTES = 64 * 1_024
+
 /** Where a reader of a channel stands. */
 export interface Place {
   /** The epoch of the channel's memory; null where nothing is retained. */
@@ -71,7 +74,7 @@ export class Cursor implements Reader {
       if (this.#epoch === this.#channel.epoch && this.#after >= this.#channel.head) return this.#join()
       const stretch = this.#epoch === this.#channel.epoch ? this.#channel.recent(this.#after) : undefined
       if (!stretch || stretch.head < this.#asOf) return void this.#read()
-      // After each page others have their turn: what is sent makes the link tell when there is room again.
+      // Then others have their turn: what is sent makes the link tell when there is room again.
       if (this.#take(stretch)) return this.#joinIfThere()
     }
   }
@@ -137,11 +140,13 @@ export class Cursor implements Reader {
     if (gap) this.#loseTo(stretch)
     let sent = gap
     if (stretch.after > this.#after) return sent
+    let left = TURN_BYTES
     for (const entry of stretch.entries) {
-      if (!this.#flow.open) return true
+      if (!this.#flow.open || left <= 0) return true
       if (entry.offset <= this.#after || (entry.retracts && entry.offset < this.#base)) continue
       this.#link.sendEncoded(entry.frame)
       this.#after = entry.offset
+      left -= entry.size
       sent = true
     }
     this.#after = Math.max(this.#after, stretch.through)

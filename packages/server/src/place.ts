@@ -33,7 +33,7 @@ async function find(channel: Channel, { since, rewind, base = 0 }: SubscribeFiel
 
 async function afterPosition(channel: Channel, [epoch, offset]: Position, base: number): Promise<Beginning> {
   const known = epoch === channel.epoch
-  if (known && offset <= channel.head && channel.recent(offset)) {
+  if (known && offset <= channel.head && channel.has(offset)) {
     return { place: { epoch, after: offset, base: Math.min(base, channel.head) }, gap: false }
   }
   const stretch = await channel.read({ after: known ? offset : 0 })

@@ -4,8 +4,10 @@ import { ask } from './ask.ts'
 import type { Broker, BrokerChannel } from './broker.ts'
 import type { PublishOptions, TopicsPort } from './topics.ts'
 
-/** Most characters of a key, whichever. */
+/** Most characters of a key of a message. */
 const LONGEST_KEY = 1_024
+/** Most characters of an idempotency key; a client's comes with whose it is and what for. */
+const LONGEST_IDEMPOTENCY_KEY = 8_192
 /** What a frame holds beside channel, key and message, in bytes, at most. */
 const FRAME_BYTES = 32
 
@@ -76,7 +78,7 @@ export class Publications implements TopicsPort {
   /** Checks and encodes; nothing is published yet. */
   async prepare(topic: TopicEntry, params: unknown, message: unknown, options: PublishOptions): Promise<Prepared> {
     const retain = retentionOf(topic)
-    if (options.key !== undefined) checkKey(options.key, 'an idempotency key')
+    if (options.key !== undefined) checkKey(options.key, 'an idempotency key', LONGEST_IDEMPOTENCY_KEY)
     const channel = channelRef(topic, params)
     const value = await parse(topic.message, message, `a message of ${topic.path}`)
     const key =
@@ -95,9 +97,9 @@ export class Publications implements TopicsPort {
   }
 }
 
-function checkKey(key: unknown, what: string): string {
-  if (typeof key !== 'string' || key.length < 1 || key.length > LONGEST_KEY || /\p{Surrogate}/u.test(key)) {
-    throw new TautlineError('INVALID_ARGUMENT', `${what} must be a string of 1 to ${LONGEST_KEY} characters`)
+function checkKey(key: unknown, what: string, longest = LONGEST_KEY): string {
+  if (typeof key !== 'string' || key.length < 1 || key.length > longest || /\p{Surrogate}/u.test(key)) {
+    throw new TautlineError('INVALID_ARGUMENT', `${what} must be a string of 1 to ${longest} characters`)
   }
   return key
 }

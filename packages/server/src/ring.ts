@@ -18,6 +18,7 @@ const RING_LIMITS: RingLimits = { changes: 256, bytes: 256 * KiB, totalBytes: 64
 /** A change as it goes to sockets: framed once, when the first one takes it. */
 export class Entry {
   readonly offset: number
+  /** With `latestBy`: whose newest change it is. */
   readonly key: string | undefined
   /** Whether the key is gone. */
   readonly retracts: boolean
@@ -27,7 +28,7 @@ export class Entry {
 
   constructor(channel: BrokerChannel, epoch: string | null, change: Change) {
     this.offset = change.offset
-    this.key = change.key
+    this.key = channel.retain.kind === 'latest' ? change.key : undefined
     this.retracts = change.body === undefined
     this.size = (change.body?.length ?? 0) + 128
     this.#content = { channel, epoch, change }
@@ -37,7 +38,7 @@ export class Entry {
   get frame(): Uint8Array {
     if (this.#content instanceof Uint8Array) return this.#content
     const { channel, epoch, change } = this.#content
-    const frame = own(frameOf(channel, epoch, change))
+    const frame = own(frameOf(channel.name, epoch, this.key, change))
     this.#content = frame
     return frame
   }
@@ -89,28 +90,23 @@ export class Ring {
     this.#trim()
   }
 
-  /** What follows `after`, at most so many changes and bytes; `undefined` when some of it is no longer here. */
-  since(after: number, most: { readonly messages: number; readonly bytes: number }): Entry[] | undefined {
-    if (after < this.from) return undefined
-    let bytes = 0
-    let start = this.#entries.length
-    while (start > 0 && (this.#entries[start - 1]?.offset ?? 0) > after) start -= 1
-    let end = start
-    for (; end < this.#entries.length && end - start < most.messages; end++) {
-      bytes += this.#entries[end]?.size ?? 0
-      if (end > start && bytes > most.bytes) break
-    }
-    return this.#entries.slice(start, end)
+  /** Whether all that follows `after` is here. */
+  has(after: number): boolean {
+    return after >= this.from
   }
 
-  /** Whether the key has a newer change than this one. */
-  supersedes({ key, offset }: Entry): boolean {
+  /** What follows `after`; of each key its newest change alone. */
+  since(after: number): Entry[] {
+    const following: Entry[] = []
+    const keys = new Set<string>()
     for (let i = this.#entries.length - 1; i >= 0; i--) {
       const entry = this.#entries[i]
-      if (!entry || entry.offset <= offset) return false
-      if (entry.key === key) return true
+      if (!entry || entry.offset <= after) break
+      if (entry.key !== undefined && keys.has(entry.key)) continue
+      if (entry.key !== undefined) keys.add(entry.key)
+      following.push(entry)
     }
-    return false
+    return following.reverse()
   }
 
   /** Forgets everything; only who is at `head` needs nothing else. */
@@ -171,7 +167,7 @@ export class Rings {
  * What an engine brought that no client may be sent is lost, and in its place stands what says so: that its key is gone,
  * or that there is a gap.
  */
-function frameOf({ name }: BrokerChannel, epoch: string | null, { offset, key, body }: Change): Uint8Array {
+function frameOf(name: string, epoch: string | null, key: string | undefined, { offset, body }: Change): Uint8Array {
   const asMessage = body && attempt([FrameType.MESSAGE, name, offset, new Encoded(body), key])
   const asRetraction = () => (key === undefined ? undefined : attempt([FrameType.RETRACT, name, offset, key]))
   return asMessage ?? asRetraction() ?? encodeFrame([FrameType.GAP, name, epoch, offset])

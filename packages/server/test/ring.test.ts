@@ -2,8 +2,7 @@ import { expect, test } from 'vitest'
 import type { BrokerChannel } from '../src/broker.ts'
 import { Entry, Ring, Rings } from '../src/ring.ts'
 
-const channel: BrokerChannel = { name: 'a', retain: { kind: 'log', count: 10, seconds: 1 } }
-const most = { messages: 100, bytes: 100_000 }
+const channel: BrokerChannel = { name: 'a', retain: { kind: 'latest', count: 10, seconds: 1 } }
 
 /** A message that counts for so many bytes. */
 function entry(offset: number, size = 129, key?: string): Entry {
@@ -16,8 +15,8 @@ function ringOf(rings: Rings, count: number, size?: number): Ring {
   return ring
 }
 
-function offsets(entries: readonly Entry[] | undefined): number[] | undefined {
-  return entries?.map(({ offset }) => offset)
+function offsets(entries: readonly Entry[]): number[] {
+  return entries.map(({ offset }) => offset)
 }
 
 test.each([
@@ -27,9 +26,9 @@ test.each([
 ])('of at most 3 changes, with %i pushed, those after %i are at hand', (count, from) => {
   const ring = ringOf(new Rings({ changes: 3, bytes: 10_000, totalBytes: 10_000 }), count)
   expect(ring.from).toBe(from)
-  expect(ring.since(from - 1, most)).toBeUndefined()
-  expect(offsets(ring.since(from, most))).toEqual(Array.from({ length: count - from }, (_, i) => from + i + 1))
-  expect(offsets(ring.since(count, most))).toEqual([])
+  expect([ring.has(from - 1), ring.has(from)]).toEqual([false, true])
+  expect(offsets(ring.since(from))).toEqual(Array.from({ length: count - from }, (_, i) => from + i + 1))
+  expect(offsets(ring.since(count))).toEqual([])
 })
 
 test.each([
@@ -42,7 +41,7 @@ test.each([
 
 test('the newest change is kept, whatever its size', () => {
   const ring = ringOf(new Rings({ changes: 9, bytes: 400, totalBytes: 10_000 }), 2, 1_000)
-  expect(offsets(ring.since(1, most))).toEqual([2])
+  expect(offsets(ring.since(1))).toEqual([2])
 })
 
 test('when all rings keep too much together, the one that was not used for longest is emptied', () => {
@@ -52,9 +51,9 @@ test('when all rings keep too much together, the one that was not used for longe
   busy.push(entry(3))
   expect(rings.bytes).toBe(529)
   expect([idle.bytes, idle.from, idle.head]).toEqual([0, 3, 3])
-  expect(offsets(busy.since(0, most))).toEqual([1, 2, 3])
+  expect(offsets(busy.since(0))).toEqual([1, 2, 3])
   idle.push(entry(4))
-  expect(offsets(idle.since(3, most))).toEqual([4])
+  expect(offsets(idle.since(3))).toEqual([4])
 })
 
 test('what was read from the broker is taken in when it is what lies just below', () => {
@@ -64,7 +63,7 @@ test('what was read from the broker is taken in when it is what lies just below'
   ring.extend(1, 3, [entry(2), entry(3)])
   expect(ring.from).toBe(5)
   ring.extend(3, 6, [entry(4), entry(5), entry(6)])
-  expect(offsets(ring.since(3, most))).toEqual([4, 5, 6])
+  expect(offsets(ring.since(3))).toEqual([4, 5, 6])
   ring.extend(4, 6, [entry(5), entry(6)])
   expect(ring.from).toBe(3)
 })
@@ -73,25 +72,15 @@ test('what lies behind a hole is not at hand', () => {
   const rings = new Rings()
   const ring = ringOf(rings, 3)
   ring.restart(9)
-  expect(ring.since(8, most)).toBeUndefined()
-  expect(offsets(ring.since(9, most))).toEqual([])
+  expect([ring.has(8), ring.has(9)]).toEqual([false, true])
+  expect(offsets(ring.since(9))).toEqual([])
   expect(rings.bytes).toBe(0)
-})
-
-test.each([
-  [{ messages: 2, bytes: 10_000 }, [2, 3]],
-  [{ messages: 9, bytes: 258 }, [2, 3]],
-  [{ messages: 9, bytes: 257 }, [2]],
-  [{ messages: 9, bytes: 1 }, [2]],
-])('%o is not passed, but by a single change', (limit, expected) => {
-  expect(offsets(ringOf(new Rings(), 5).since(1, limit))).toEqual(expected)
 })
 
 test('of a key only the newest change counts', () => {
   const ring = new Ring(new Rings())
-  const entries = ['a', 'b', 'a', 'c'].map((key, i) => entry(i + 1, 130, key))
-  for (const each of entries) ring.push(each)
-  expect(entries.map(each => ring.supersedes(each))).toEqual([true, false, false, false])
+  for (const [i, key] of ['a', 'b', 'a', 'c'].entries()) ring.push(entry(i + 1, 130, key))
+  expect([0, 1, 2, 3, 4].map(after => offsets(ring.since(after)))).toEqual([[2, 3, 4], [2, 3, 4], [3, 4], [4], []])
 })
 
 test('a change is framed once, and the frame keeps nothing else alive', () => {
