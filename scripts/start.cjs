@@ -11,7 +11,8 @@ const { spawn } = require('node:child_process')
 const { join } = require('node:path')
 
 const demo = join(__dirname, '..', 'examples', 'live-room', 'server.ts')
-const child = spawn(process.execPath, ['--conditions=@tautline/source', '--import', 'tsx', demo], { stdio: 'inherit' })
+const args = ['--conditions=@tautline/source', '--import', 'tsx', demo, ...process.argv.slice(2)]
+const child = spawn(process.execPath, args, { stdio: 'inherit' })
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 // The child decides when a signal ends it (it drains first); this process only passes it on and waits.

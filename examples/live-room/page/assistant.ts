@@ -24,9 +24,9 @@ async function ask(question: string): Promise<void> {
     const words = await readAnswer(question, text, asked.signal)
     if (current === asked) count.textContent = `${words} of ${words} words, each of them once`
   } catch (thrown) {
-    const { code, message } = TautlineError.from(thrown)
-    if (current === asked)
-      count.textContent = code === 'CANCELLED' ? 'Stopped, on the server too' : `Failed: ${message}`
+    if (current !== asked) return
+    const { message } = TautlineError.from(thrown)
+    count.textContent = asked.signal.aborted ? 'Stopped, on the server too' : `Failed: ${message}`
   } finally {
     if (current === asked) end()
   }

@@ -30,6 +30,8 @@ interface Comment extends Flight {
 
 /** Lets a comment fly over the picture: on a track of its own if one is free in time, else where it likes. */
 export function fly(text: string, hue: number, own: boolean): void {
+  // While nobody looks at the page nothing sets out.
+  if (waiting.length >= MOST_FLYING) waiting.shift()
   waiting.push({ sprite: spriteOf(text, hue, own), since: performance.now() })
 }
 

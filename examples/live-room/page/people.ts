@@ -9,7 +9,7 @@ const list = byId('people', HTMLUListElement)
 const count = byId('people-count', HTMLParagraphElement)
 const scripted = new Map<string, Visitor>()
 let visitors: readonly Visitor[] = []
-let total = 0
+let total: number | undefined
 
 /** A person as a coloured initial. */
 export function avatarOf({ name, hue }: Visitor): HTMLElement {
@@ -38,7 +38,9 @@ function draw(): void {
   list.replaceChildren(...everybody.slice(0, MOST_SHOWN).map(personItem))
   const others = everybody.length - MOST_SHOWN
   if (others > 0) list.append(element('li', 'others', `+${others}`))
-  count.textContent = `${total} ${total === 1 ? 'visitor' : 'visitors'}${scripted.size > 0 ? `, ${scripted.size} scripted` : ''}`
+  if (total === undefined) return
+  const guests = scripted.size > 0 ? `, ${scripted.size} scripted` : ''
+  count.textContent = `${total} ${total === 1 ? 'visitor' : 'visitors'}${guests}`
 }
 
 function personItem(person: Visitor): HTMLLIElement {
