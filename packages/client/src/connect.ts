@@ -3,7 +3,7 @@ import { apiOf } from './api.ts'
 import { Connection as Line } from './connection.ts'
 import type { ConnectionEvents } from './events.ts'
 import { type ConnectOptions, settingsOf } from './options.ts'
-import { type ConnectionState, shown } from './states.ts'
+import type { ConnectionState } from './states.ts'
 
 /** The connection behind an `api`: what it is doing, and the few things one may tell it to do. */
 export interface Connection {
@@ -40,7 +40,7 @@ export function connect<Contract>(contract: Contract | Outline, options: Connect
   const line = new Line(settingsOf(options), hashOf(tree))
   const connection: Connection = {
     get state() {
-      return shown(line.state)
+      return line.state
     },
     get latency() {
       return line.latency

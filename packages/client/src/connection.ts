@@ -6,11 +6,9 @@ import {
   type Frame,
   FrameType,
   meaningOf,
-  ProtocolError,
   retryAfterOf,
   type Socket,
   type Subscribe,
-  Sweep,
   type Unsubscribe,
   type WelcomeFields,
 } from '@tautline/core/wire'
@@ -18,9 +16,10 @@ import { backoff } from './backoff.ts'
 import { publish } from './call.ts'
 import { dial } from './dial.ts'
 import { Events } from './events.ts'
+import { Liveness } from './liveness.ts'
 import type { ClientLimits, Report, Settings } from './options.ts'
 import { Session } from './session.ts'
-import { codeOfStop, type State, shown } from './states.ts'
+import { type ConnectionState, codeOfStop, type State, shown } from './states.ts'
 import { askForToken } from './token.ts'
 import type { TopicLine } from './topic-line.ts'
 import { Topics } from './topics.ts'
@@ -30,13 +29,8 @@ import { isOffline, listenForWake } from './wake.ts'
 
 /** After so long on one socket a connection counts as healthy, and back-off begins anew, in ms. */
 const HEALTHY_MS = 10_000
-/** How long a server may take to show that it is still there after something has changed, in ms. */
-const PROBE_MS = 3_000
 /** A session that is about to be given up waits for a dial that is under way, so long at a time, in ms. */
 const LINGER_MS = 1_000
-/** How often the server is asked for whoever listens to the latency, in sweeps. */
-const LATENCY_SWEEPS = 5
-const MOST_PATIENCE = 64
 
 /**
  * The connection to a server: dials, resumes its session or begins another one, notices when the server is gone, and
@@ -51,18 +45,16 @@ export class Connection implements TopicLine {
   readonly limits: ClientLimits
   readonly #settings: Settings
   readonly #contract: string
-  readonly #sweep: Sweep
+  readonly #liveness: Liveness
   #state: State = { status: 'idle' }
+  #shown: ConnectionState = shown({ status: 'idle' })
   #attempt = 0
   /** Dials since the connection was last healthy. */
   #tries = 0
-  #patience = 1
-  #sweeps = 0
   #tokens = 0
   #latency: number | undefined
   #skewed: string | undefined
-  #sleep: (() => void) | undefined
-  #probe: Deadline | undefined
+  #stopListening: (() => void) | undefined
   #expiry: Deadline | undefined
   #slot: Deadline | undefined
 
@@ -74,12 +66,16 @@ export class Connection implements TopicLine {
     this.random = settings.random
     this.limits = settings.limits
     this.traffic = new Traffic(settings, () => this.open())
-    this.#sweep = new Sweep(settings.clock, (now, stalled) => this.#look(now, stalled))
+    this.#liveness = new Liveness(this.traffic, {
+      measures: () => this.events.hears('latency'),
+      gone: session => this.#closed(session, CloseCode.SILENT, '', true),
+    })
     this.topics = new Topics(this)
   }
 
-  get state(): State {
-    return this.#state
+  /** The same object until it changes. */
+  get state(): ConnectionState {
+    return this.#shown
   }
 
   get latency(): number | undefined {
@@ -127,10 +123,11 @@ export class Connection implements TopicLine {
     if (this.#state.status === 'closed') return
     const error = new TautlineError(code, reason)
     this.#transition({ status: 'closed', reason, code }, () => {
-      this.#sleep?.()
-      this.#sleep = undefined
-      this.#sweep.stop()
-      for (const deadline of [this.#probe, this.#expiry, this.#slot]) this.traffic.deadlines.delete(deadline)
+      this.#stopListening?.()
+      this.#stopListening = undefined
+      this.#liveness.stop()
+      this.traffic.deadlines.delete(this.#expiry)
+      this.traffic.deadlines.delete(this.#slot)
       this.topics.detached()
       this.traffic.stop({ code, message: reason })
       this.topics.close(wanted ? undefined : error)
@@ -141,17 +138,18 @@ export class Connection implements TopicLine {
   #transition(next: State, effects?: () => void): void {
     const old = this.#state
     this.#state = next
+    this.#shown = shown(next)
     if (old.status === 'connecting') old.hangUp()
     if (old.status === 'waiting') this.traffic.deadlines.delete(old.deadline)
     effects?.()
-    this.events.tell('state', shown(next))
+    this.events.tell('state', this.#shown)
   }
 
   #dial(reason?: string): void {
     const { settings, deadlines } = this.traffic
     const resumed = this.traffic.session
     this.#attempt += 1
-    this.#sleep ??= listenForWake(() => this.#changed())
+    this.#stopListening ??= listenForWake(() => this.#changed())
     const hangUp = dial({
       deadlines,
       stepMs: settings.connectTimeout,
@@ -176,7 +174,7 @@ export class Connection implements TopicLine {
     const { traffic, events } = this
     const session = welcome.resumed ? asked : this.#newSession(welcome)
     const stale = welcome.resumed && asked !== traffic.session
-    const problem = session && !stale ? problemOf(session, welcome) : CloseCode.STATE_LOST
+    const problem = session && !stale ? session.refuses(welcome) : CloseCode.STATE_LOST
     if (!session || problem !== undefined) {
       socket.close(CloseCode.DONE, '')
       if (!stale) traffic.lose(LOST)
@@ -187,7 +185,7 @@ export class Connection implements TopicLine {
     session.attach(socket, welcome)
     this.topics.attached()
     traffic.flush()
-    this.#sweep.start()
+    this.#liveness.start()
     this.#transition({ status: 'online', since: this.clock.now() })
     const { contract } = welcome
     if (contract === undefined || contract === this.#contract || contract === this.#skewed) return
@@ -282,12 +280,13 @@ export class Connection implements TopicLine {
   #retry(reason: string, atOnce = false, retryAfterMs = 0): void {
     const jitter = atOnce && this.#tries === 0 ? 0 : backoff(this.#tries, this.random)
     this.#tries += 1
-    if (isOffline()) this.#wait('offline', jitter)
-    else if (jitter < retryAfterMs || jitter > 0) this.#wait(reason, Math.max(jitter, retryAfterMs))
+    const ms = Math.max(jitter, retryAfterMs)
+    if (ms > 0) this.#wait(reason, ms)
     else this.#dial(reason)
   }
 
-  #wait(reason: string, ms: number): void {
+  #wait(why: string, ms: number): void {
+    const reason = isOffline() ? 'offline' : why
     const deadline = this.traffic.deadlines.add(ms, () => this.#dial(reason))
     this.#transition({ status: 'waiting', reason, retryAt: Date.now() + ms, deadline })
   }
@@ -295,48 +294,8 @@ export class Connection implements TopicLine {
   /** The network or the page has changed: whoever waits tries now, and a socket that looks open must prove it. */
   #changed(): void {
     const { status } = this.#state
-    if (status === 'online') this.#prove()
-    else if (status === 'waiting' && isOffline()) this.#wait('offline', backoff(this.#tries, this.random))
+    if (status === 'online') this.#liveness.prove()
+    else if (status === 'waiting' && isOffline()) this.#wait('', backoff(this.#tries, this.random))
     else if (status === 'waiting') this.#dial()
-  }
-
-  #prove(): void {
-    const { traffic } = this
-    const { session } = traffic
-    if (!session || this.#probe) return
-    const askedAt = this.clock.now()
-    session.ping()
-    this.#probe = traffic.deadlines.add(PROBE_MS * this.#patience, () => {
-      this.#probe = undefined
-      const { attached, peer } = session
-      if (session === traffic.session && attached && peer.link.heardAt < askedAt) this.#abandon(session)
-    })
-  }
-
-  #look(now: number, stalled: boolean): void {
-    const { session, leaving } = this.traffic
-    if (leaving?.attached && !leaving.alive(now, stalled, this.#patience)) this.traffic.left()
-    if (session?.attached) {
-      if (!session.alive(now, stalled, this.#patience)) return this.#abandon(session)
-      this.#sweeps += 1
-      if (this.#sweeps % LATENCY_SWEEPS === 0 && this.events.hears('latency')) session.ping()
-    } else if (!leaving?.attached) this.#sweep.stop()
-  }
-
-  /** Nobody waits for its `close`. A large message on a thin line looks the same, and needs more time the next time. */
-  #abandon(session: Session): void {
-    this.#patience = session.fresh ? 1 : Math.min(MOST_PATIENCE, this.#patience * 2)
-    session.detach()
-    this.#closed(session, CloseCode.SILENT, '', true)
-  }
-}
-
-/** The code that a socket is closed with whose WELCOME does not go with what this side knows of the session. */
-function problemOf(session: Session, welcome: WelcomeFields): number | undefined {
-  try {
-    return session.peer.link.resumable(welcome.received) ? undefined : CloseCode.STATE_LOST
-  } catch (error) {
-    if (error instanceof ProtocolError) return error.code
-    throw error
   }
 }

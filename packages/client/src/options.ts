@@ -96,7 +96,7 @@ export function settingsOf(options: ConnectOptions): Settings {
     timeout,
     connectTimeout,
     limits,
-    socket: options.socket ?? (url => webSocket(url, clock, WebSocket)),
+    socket: options.socket ?? (url => webSocket(url, { clock, messageBytes: limits.messageBytes, WebSocket })),
     clock,
     random: options.random ?? Math.random,
   }

@@ -7,6 +7,7 @@ import {
   FrameType,
   Heartbeat,
   Peer,
+  ProtocolError,
   SCAN_LIMITS,
   type Socket,
   type WelcomeFields,
@@ -92,6 +93,8 @@ export class Session {
         },
         broken: ({ code, reason }) => {
           this.peer.link.detach()?.close(code, reason)
+          // What was on its way would only bring the same again.
+          for (const request of [...this.requests]) request.fail({ code: 'UNAVAILABLE', message: reason })
           events.closed(this, code, reason)
         },
         closed: (code, reason) => events.closed(this, code, reason),
@@ -137,6 +140,16 @@ export class Session {
     if (!this.requests.delete(request)) return false
     this.#bytes -= request.size
     return true
+  }
+
+  /** The code to close a socket with whose WELCOME does not go with what this side knows of the session. */
+  refuses({ received }: WelcomeFields): number | undefined {
+    try {
+      return this.peer.link.resumable(received) ? undefined : CloseCode.STATE_LOST
+    } catch (error) {
+      if (error instanceof ProtocolError) return error.code
+      throw error
+    }
   }
 
   /** The next socket: what the server has not received is sent again. */

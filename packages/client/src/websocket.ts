@@ -9,12 +9,22 @@ const PROTOCOL = 'tautline.1'
 /** How often unsent bytes are looked at, in ms: a WebSocket does not tell when they leave. */
 const POLL_MS = 20
 
+/** What a dial with a WebSocket needs. */
+export interface WebSocketOptions {
+  readonly clock: Clock
+  /** The largest message to take, in bytes. */
+  readonly messageBytes: number
+  /** The platform's unless told otherwise. */
+  readonly WebSocket?: WebSocketClass | undefined
+}
+
 /**
  * Dials with a WebSocket.
  *
  * @throws what the class throws: the URL is malformed, or the page may not use it.
  */
-export function webSocket(url: string, clock: Clock, Class: WebSocketClass = platformWebSocket()): Socket {
+export function webSocket(url: string, { clock, messageBytes, WebSocket }: WebSocketOptions): Socket {
+  const Class: WebSocketClass = WebSocket ?? platformWebSocket(messageBytes)
   const socket = new Class(url, PROTOCOL) as WebSocket & { terminate?(): void }
   let events: SocketEvents | undefined
   let polling: unknown

@@ -25,6 +25,18 @@ describe('a connection', () => {
     expect(connection.state).toEqual({ status: 'closed', reason: 'closed by the application' })
   })
 
+  it('shows the same state until it changes', async () => {
+    const { connection, server, clock } = await online()
+    const { state } = connection
+    await clock.advance(1_000)
+    expect(connection.state).toBe(state)
+    expect(Object.isFrozen(state)).toBe(true)
+    server.last.close(1012)
+    await clock.settle()
+    expect(connection.state).not.toBe(state)
+    connection.close()
+  })
+
   it('opens when told to, once', async () => {
     const { connection, server, states, leftOver } = await online()
     connection.open()

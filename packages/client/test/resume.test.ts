@@ -203,6 +203,22 @@ describe('a session', () => {
     expect(await leftOver()).toEqual(NOTHING)
   })
 
+  it('ends when the server sends more than this side takes, and nothing that could bring it again is sent again', async () => {
+    const opened = scene({ limits: { messageBytes: 2_000_000 } })
+    const { api, server, clock, leftOver } = opened
+    opened.chance = 0
+    server.welcome = { limits: { ...LIMITS, messageBytes: 4_000_000 } }
+    server.handle = ({ exchange, frame }) => frame[3] === 'large' && exchange.end('x'.repeat(2_000_001))
+    const small = watch(api.say('small'))
+    const large = watch(api.look('large'))
+    await clock.settle()
+    expect(large.error).toMatchObject({ code: 'UNAVAILABLE', message: 'message too big', mayHaveRun: true })
+    expect(small.error).toMatchObject({ code: 'UNAVAILABLE', mayHaveRun: true })
+    expect(server.dials).toHaveLength(2)
+    expect(server.last.hello?.session).toBeUndefined()
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+
   it('ends with the code that the server closed it for', async () => {
     const { api, connection, server, clock } = await online()
     const call = watch(api.say('a'))

@@ -42,7 +42,7 @@ class FakeWebSocket {
 
 function dialled() {
   const clock = new VirtualClock()
-  const socket = webSocket('ws://server/', clock, FakeWebSocket as never)
+  const socket = webSocket('ws://server/', { clock, messageBytes: 1_000, WebSocket: FakeWebSocket as never })
   const told: unknown[][] = []
   const events: SocketEvents = {
     open: () => told.push(['open']),

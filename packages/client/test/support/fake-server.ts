@@ -125,7 +125,7 @@ export class FakeServer {
   /** What WELCOME says beside the defaults. */
   welcome: Partial<WelcomeFields> = {}
   /** What becomes of a call; by default it is left open. */
-  handle: (asked: Asked, session: FakeSession) => void = () => undefined
+  handle: (asked: Asked, session: FakeSession) => unknown = () => undefined
   /** What becomes of a HELLO. */
   greet: (dialled: Dialled, hello: HelloFields) => void = (dialled, hello) => this.resume(dialled, hello)
   #sessions = 0

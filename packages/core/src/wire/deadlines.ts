@@ -1,5 +1,8 @@
 import type { Clock } from './clock.ts'
 
+/** A timer that is set for longer fires at once; one that comes too early finds nothing due, and is set again. */
+const LONGEST_MS = 2_147_483_647
+
 /** Something to be run at a time, unless it is deleted before. */
 export interface Deadline {
   readonly slot: number
@@ -59,7 +62,7 @@ export class Deadlines {
   #arm(slot: number): void {
     this.#disarm()
     this.#armedFor = slot
-    this.#timer = this.#clock.setTimeout(this.#fire, slot * this.#resolution - this.#clock.now())
+    this.#timer = this.#clock.setTimeout(this.#fire, Math.min(LONGEST_MS, slot * this.#resolution - this.#clock.now()))
   }
 
   #disarm(): void {
