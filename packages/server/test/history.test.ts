@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Change } from '../src/broker.ts'
-import { LatestHistory } from '../src/latest-history.ts'
-import { LogHistory } from '../src/log-history.ts'
+import { LatestHistory } from '../src/memory/latest-history.ts'
+import { LogHistory } from '../src/memory/log-history.ts'
 
 const ALL = { messages: 1_000, bytes: Number.POSITIVE_INFINITY }
 

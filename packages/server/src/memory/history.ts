@@ -1,4 +1,4 @@
-import type { Change, From, PageLimit } from './broker.ts'
+import type { Change, From, PageLimit } from '../broker.ts'
 
 /** A change that is to be kept. */
 export interface NewChange {

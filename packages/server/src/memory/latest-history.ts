@@ -1,4 +1,4 @@
-import type { Change, From, PageLimit } from './broker.ts'
+import type { Change, From, PageLimit } from '../broker.ts'
 import { costOf, type History, type HistoryLimits, type NewChange, type Piece, takePage } from './history.ts'
 
 /** Retractions are remembered for subscribers who were away: so many of them, for so many ms. */

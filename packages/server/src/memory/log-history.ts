@@ -1,4 +1,4 @@
-import type { Change, From, PageLimit } from './broker.ts'
+import type { Change, From, PageLimit } from '../broker.ts'
 import { costOf, type History, type HistoryLimits, type NewChange, type Piece, takePage } from './history.ts'
 
 type Kept = Change & { readonly expiresAt: number }
