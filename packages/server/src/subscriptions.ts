@@ -1,8 +1,6 @@
 import { channelOf, TautlineError, toWire } from '@tautline/core'
 import {
-  type Deadline,
   type Deadlines,
-  type Encoded,
   encodeValue,
   FrameType,
   type Link,
@@ -18,12 +16,10 @@ import type { Admission } from './dispatch.ts'
 import { Flow } from './flow.ts'
 import type { Hub } from './hub.ts'
 import type { ServerLimits } from './limits.ts'
+import { type Member, Membership } from './membership.ts'
 import { type Beginning, beginningOf } from './place.ts'
 import { PRESENCE_RETENTION } from './presence.ts'
 import { retentionOf } from './publications.ts'
-
-/** A client that resumes has so many ms to subscribe again before it is no longer present. */
-const RETURN_MS = 5_000
 
 /** What the subscriptions of a session need. */
 export interface SubscriptionsParts {
@@ -71,7 +67,7 @@ interface Seat {
 /** What an admission came to: the channel, and what the session is a member of because of it. */
 interface Granted {
   readonly channel: BrokerChannel
-  readonly membership: { readonly channel: BrokerChannel; readonly member: Encoded } | undefined
+  readonly member: Member | undefined
 }
 
 /** One session's subscriptions: from SUBSCRIBE and UNSUBSCRIBE to cursors, and who is present because of them. */
@@ -81,16 +77,16 @@ export class Subscriptions {
   readonly #all = new Map<number, Asked | Held>()
   /** By channel; who had its turn goes to the end. */
   readonly #seats = new Map<string, Seat>()
-  /** Presence channels that the session is a member of. */
-  readonly #present = new Map<string, BrokerChannel>()
+  readonly #membership: Membership
   #state: 'attached' | 'detached' | 'closed' = 'detached'
-  #return: Deadline | undefined
   #recheck: AbortController | undefined
 
   constructor(parts: SubscriptionsParts) {
     this.#parts = parts
-    this.#flow = new Flow(parts.link, parts.limits)
-    parts.hub.owned.begin(parts.publicId)
+    const { hub, link, deadlines, limits, publicId } = parts
+    this.#flow = new Flow(link, limits)
+    this.#membership = new Membership(hub.presence, deadlines, publicId)
+    hub.owned.begin(publicId)
   }
 
   /** Subscriptions, with those that are being decided. */
@@ -112,7 +108,7 @@ export class Subscriptions {
   /** A new socket: who was present has a while to subscribe again. */
   attached(): void {
     this.#state = 'attached'
-    if (this.#present.size > 0) this.#return = this.#parts.deadlines.add(RETURN_MS, () => this.#leaveUnseated())
+    this.#membership.attached()
   }
 
   /** The socket is gone, and what belongs to it; who was present still is. */
@@ -151,10 +147,8 @@ export class Subscriptions {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#release()
-    const { hub, publicId } = this.#parts
-    for (const channel of this.#present.values()) hub.presence.leave(channel, publicId)
-    this.#present.clear()
-    hub.owned.end(publicId)
+    this.#membership.close()
+    this.#parts.hub.owned.end(this.#parts.publicId)
   }
 
   #subscribe([, id, path, params, fields]: Subscribe): void {
@@ -198,13 +192,13 @@ export class Subscriptions {
     const admission = await this.#parts.admit(path, params, signal)
     const retain = admission.presence ? PRESENCE_RETENTION : retentionOf(admission.topic)
     const channel = { name: admission.channel, retain }
-    const member = await admission.member?.()
-    if (member === undefined) return { channel, membership: undefined }
+    const value = await admission.member?.()
+    if (value === undefined) return { channel, member: undefined }
     const name = channelOf(`${admission.topic.path}@presence`, admission.params)
-    return { channel, membership: { channel: { name, retain: PRESENCE_RETENTION }, member: encodeValue(member) } }
+    return { channel, member: { channel: { name, retain: PRESENCE_RETENTION }, value: encodeValue(value) } }
   }
 
-  #hold({ id, path, params }: Asked, { membership }: Granted, channel: Channel, { place, gap }: Beginning): void {
+  #hold({ id, path, params }: Asked, { member }: Granted, channel: Channel, { place, gap }: Beginning): void {
     const { link } = this.#parts
     const { name } = channel.ref
     const { epoch, after, base } = place
@@ -212,7 +206,7 @@ export class Subscriptions {
       channel,
       cursor: new Cursor(channel, link, this.#flow, place),
       ids: new Set(),
-      presence: membership?.channel,
+      presence: member?.channel,
     }
     this.#seats.set(name, seat)
     seat.cursor.rewind(place)
@@ -222,22 +216,16 @@ export class Subscriptions {
     const newest = epoch === channel.epoch ? channel.head : 0
     const head = base > after ? base : Math.max(newest, after)
     link.send([FrameType.SUBSCRIBED, id, { channel: name, epoch, offset: after, head, gap }])
-    if (membership) this.#enter(membership)
+    if (member) this.#membership.enter(member)
     seat.cursor.run()
-  }
-
-  #enter({ channel, member }: NonNullable<Granted['membership']>): void {
-    const { hub, publicId } = this.#parts
-    this.#present.set(channel.name, channel)
-    hub.presence.enter(channel, publicId, member)
   }
 
   async #askAgain(held: Held, signal: AbortSignal): Promise<void> {
     const { id, path } = held
     const isHeld = () => !signal.aborted && this.#all.get(id) === held
     try {
-      const { membership } = await this.#ask(held, signal)
-      if (membership && isHeld()) this.#enter(membership)
+      const { member } = await this.#ask(held, signal)
+      if (member && isHeld()) this.#membership.enter(member)
     } catch (error) {
       if (!isHeld()) return
       this.#drop(id)
@@ -256,13 +244,12 @@ export class Subscriptions {
     if (ids.size > 0) return
     cursor.close()
     this.#seats.delete(channel.ref.name)
-    if (presence) this.#leave(presence)
+    if (presence) this.#membership.leave(presence)
   }
 
   /** Everything that belongs to the socket. */
   #release(): void {
-    this.#parts.deadlines.delete(this.#return)
-    this.#return = undefined
+    this.#membership.detached()
     this.#recheck?.abort()
     for (const { cursor } of this.#seats.values()) cursor.close()
     for (const subscription of this.#all.values()) {
@@ -271,18 +258,6 @@ export class Subscriptions {
     }
     this.#seats.clear()
     this.#all.clear()
-  }
-
-  #leaveUnseated(): void {
-    this.#return = undefined
-    const seated = new Set([...this.#seats.values()].map(({ presence }) => presence?.name))
-    for (const channel of [...this.#present.values()]) if (!seated.has(channel.name)) this.#leave(channel)
-  }
-
-  #leave(channel: BrokerChannel): void {
-    const { hub, publicId } = this.#parts
-    this.#present.delete(channel.name)
-    hub.presence.leave(channel, publicId)
   }
 
   #refuse(id: number, error: TautlineError): void {
