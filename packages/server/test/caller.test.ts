@@ -18,6 +18,7 @@ const chat = contract({
     rows: stream({ input: z.number(), down: z.number(), result: z.object({ count: z.number() }) }),
     upload: stream({ up: z.string(), down: z.number(), result: z.number() }),
     sum: stream({ up: z.number(), result: z.number() }),
+    linger: stream({ up: z.number(), result: z.number() }),
     feed: topic({
       params: Room,
       message: z.object({ author: z.string(), text: z.string() }),
@@ -73,11 +74,24 @@ const handlers: Handlers<typeof chat, Context> = {
     },
     async sum(_, { up }) {
       let sum = 0
-      for await (const n of up) {
-        if (n < 0) break
-        sum += n
+      try {
+        for await (const n of up) {
+          if (n < 0) break
+          sum += n
+        }
+      } finally {
+        seen.left = true
       }
       return sum
+    },
+    async linger(_, { up, signal }) {
+      let first = 0
+      for await (const n of up) {
+        first = n
+        break
+      }
+      await new Promise(resolve => signal.addEventListener('abort', resolve))
+      return first
     },
     feed: {
       subscribe({ room }, { error }) {
@@ -262,6 +276,37 @@ describe('a stream called in its own process', () => {
     await clock.settle()
     control.abort()
     await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' })
+  })
+
+  it('closes the source at once when its handler leaves the loop, and lets a handler go that waits for an item', async () => {
+    const { api, clock } = calling()
+    const source = {
+      next: () => new Promise<never>(() => undefined),
+      return: vi.fn(async () => ({ done: true, value: undefined })),
+    }
+    const up = { [Symbol.asyncIterator]: () => source } as unknown as AsyncIterable<number>
+    const control = new AbortController()
+    const waiting = api.rooms.sum(undefined, { up, signal: control.signal })
+    await clock.settle()
+    seen.left = false
+    control.abort()
+    await expect(waiting).rejects.toMatchObject({ code: 'CANCELLED' })
+    await clock.settle()
+    expect([seen.left, source.return.mock.calls.length]).toEqual([true, 1])
+    const early = vi.fn()
+    async function* numbers() {
+      try {
+        yield -1
+        yield 1
+      } finally {
+        early()
+      }
+    }
+    const lingering = expect(api.rooms.linger(undefined, { up: numbers(), timeout: 500 })).rejects.toThrow()
+    await clock.settle()
+    expect(early).toHaveBeenCalledOnce()
+    await clock.advance(1_000)
+    await lingering
   })
 
   it('fails with what its source of items up failed with', async () => {

@@ -245,6 +245,18 @@ describe('interceptors', () => {
     expect(b.inflight.calls).toBe(0)
   })
 
+  it('that gave up need not care how the handler ends', async () => {
+    const giveUp: Interceptor<string> = (_, next) => {
+      void next()
+      throw new TautlineError('ABORTED')
+    }
+    const double = (_: number, { signal }: Call) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('too late'))))
+    const b = dispatching([giveUp], { double })
+    expect((await b.ask('double', 1)).error?.code).toBe('ABORTED')
+    expect(b.inflight.calls).toBe(0)
+  })
+
   it('that never go on are bounded by the deadline, which then says that no handler has run', async () => {
     const b = dispatching([never])
     const asked = b.call('double', 1)

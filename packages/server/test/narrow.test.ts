@@ -135,7 +135,16 @@ describe('narrow', () => {
       }
       deep = adminHandlers.deep
       count = adminHandlers.count
-      log = adminHandlers.log
+      log = new Log()
+    }
+    class Log {
+      subscribe() {}
+      publish(_: string, text: string, { context }: Call<Admin>) {
+        return `${context.admin}: ${text}`
+      }
+      presence(_: string, { context }: Call<Admin>) {
+        return { name: context.admin }
+      }
     }
     bench = new Dispatching(
       api,
@@ -143,5 +152,7 @@ describe('narrow', () => {
       { context: { name: 'ada' } },
     )
     expect(await bench.ask('admin.whoami')).toEqual({ value: 'ada and me' })
+    await settled(bench.publish('admin.log', 'a', 'hi'), bench.clock)
+    expect(bench.published[0]?.message).toBe('ada: hi')
   })
 })

@@ -157,6 +157,13 @@ describe('a subscriber', () => {
   )
 })
 
+it('an admission forgets the signal that it was given', async () => {
+  const { signal } = new AbortController()
+  const remove = vi.spyOn(signal, 'removeEventListener')
+  await admit(dispatching(), 'rooms.feed', { room: 'a' }, signal)
+  expect(remove).toHaveBeenCalledOnce()
+})
+
 describe('a publish', () => {
   it('is made into a message by its handler, and answered with its position', async () => {
     const b = dispatching()

@@ -108,7 +108,6 @@ export class LocalSubscription implements Subscription {
     this.#state = 'closed'
     this.#request.signal?.removeEventListener('abort', this.close)
     this.#host.subscriptions.delete(this)
-    this.#subscriptions.receive([FrameType.UNSUBSCRIBE, ID])
     this.#subscriptions.close()
     this.#inbox.clear()
     this.#decided.reject(error ?? new TautlineError('CANCELLED', 'the subscription was closed'))
