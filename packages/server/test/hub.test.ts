@@ -114,6 +114,49 @@ test('one feed serves everybody, and is given up 5 s after the last one left', a
   await house.end(...guests)
 })
 
+test('what is told after a feed was closed is dropped, and kept nowhere', async () => {
+  const { clock, broker } = faulty()
+  const rings = new Rings()
+  const house = new House({ clock, broker, rings })
+  const guest = new Guest(house)
+  guest.subscribe('log')
+  await clock.settle()
+  broker.feedMs = 6_000
+  await house.publish(rooms.log, 'late')
+  guest.subscriptions.close()
+  await clock.advance(5_500)
+  expect(house.hub.channels).toBe(0)
+  await clock.advance(1_000)
+  expect(rings.bytes).toBe(0)
+  await house.end(guest)
+})
+
+test('what is published while the feed is being opened lies before the position that is given', async () => {
+  const { clock, broker, house } = faulty()
+  slowly(broker, clock)
+  const guest = new Guest(house)
+  const id = guest.subscribe('log')
+  await clock.settle()
+  await house.publish(rooms.log, 'one')
+  await clock.advance(1_000)
+  expect(guest.answer(id)).toMatchObject({ offset: 1, head: 1, gap: false })
+  await house.publish(rooms.log, 'two')
+  expect(guest.news()).toEqual(['m2:two'])
+  await house.end(guest)
+})
+
+test('a feed that comes when the hub is closed is closed, too', async () => {
+  const { clock, broker, house } = faulty()
+  slowly(broker, clock)
+  const guest = new Guest(house)
+  guest.subscribe('log')
+  await clock.settle()
+  await house.hub.close()
+  await clock.advance(1_000)
+  expect(broker.feeds).toBe(0)
+  await house.end(guest)
+})
+
 test('at most 1,000 channels linger', async () => {
   const { clock, broker, house } = faulty()
   const guest = new Guest(house, { subscriptions: 2_000 })
@@ -172,8 +215,10 @@ test('what comes twice or late is sent once, and nobody is asked for it again', 
   guest.subscribe('log')
   await clock.settle()
   broker.fates.push('twice', 'swapped', 'told', 'told')
-  for (const text of ['one', 'two', 'three', 'four']) await house.publish(rooms.log, text)
-  await clock.settle()
+  for (const text of ['one', 'two', 'three', 'four']) {
+    await house.publish(rooms.log, text)
+    await clock.settle()
+  }
   expect(guest.news()).toEqual(['m1:one', 'm2:two', 'm3:three', 'm4:four'])
   expect(broker.calls.get('read')).toBe(1)
   await house.end(guest)
@@ -348,3 +393,13 @@ test('a broker that is down for long is told of, and everything goes on when it 
   expect(guest.news()).toEqual(['m1:one'])
   await house.end(guest)
 })
+
+/** Feeds tell at once, but are given a second later. */
+function slowly(broker: FaultyBroker, clock: VirtualClock): void {
+  const { subscribe } = broker
+  broker.subscribe = async (channel, listener) => {
+    const feed = await subscribe.call(broker, channel, listener)
+    await new Promise<void>(resolve => clock.setTimeout(resolve, 1_000))
+    return feed
+  }
+}
