@@ -13,6 +13,11 @@ const stop = byId('ask-stop', HTMLButtonElement)
 const questions = byId('questions', HTMLDivElement)
 let current: AbortController | undefined
 
+interface Answered {
+  readonly came: number
+  readonly words: number
+}
+
 async function ask(question: string): Promise<void> {
   current?.abort()
   const asked = new AbortController()
@@ -21,8 +26,8 @@ async function ask(question: string): Promise<void> {
   answer.replaceChildren(element('p', 'question', question), text)
   begin()
   try {
-    const words = await readAnswer(question, text, asked.signal)
-    if (current === asked) count.textContent = `${words} of ${words} words, each of them once`
+    const { came, words } = await readAnswer(question, text, asked.signal)
+    if (current === asked) count.textContent = `${came} of ${words} words`
   } catch (thrown) {
     if (current !== asked) return
     const { message } = TautlineError.from(thrown)
@@ -36,8 +41,9 @@ async function ask(question: string): Promise<void> {
  * A lost line is none of our business: the stream goes on. A lost *session* ends it (the server was restarted, or we
  * were away for too long), and then the rest is asked for from where the words broke off.
  */
-async function readAnswer(question: string, text: HTMLElement, signal: AbortSignal): Promise<number> {
+async function readAnswer(question: string, text: HTMLElement, signal: AbortSignal): Promise<Answered> {
   const id = randomId()
+  let came = 0
   let after = 0
   ledger.begin('answers', id, 0)
   for (;;) {
@@ -45,12 +51,13 @@ async function readAnswer(question: string, text: HTMLElement, signal: AbortSign
     try {
       for await (const { seq, word } of stream) {
         ledger.enter('answers', id, seq)
+        came += 1
         after = seq
         text.append(text.hasChildNodes() ? ` ${word}` : word)
         answer.scrollTop = answer.scrollHeight
         count.textContent = `Word ${seq}`
       }
-      return (await stream.result).words
+      return { came, ...(await stream.result) }
     } catch (thrown) {
       if (TautlineError.from(thrown).code !== 'UNAVAILABLE') throw thrown
       await new Promise(resolve => setTimeout(resolve, AGAIN_MS))

@@ -7,6 +7,8 @@ const BOTTOM_PX = 76
 const LASTS_MS = 9_000
 const MOST_FLYING = 500
 const MOST_WAITING = 12
+/** How many may set out in one frame without a track of their own. */
+const MOST_SWARMING = 2
 const WAIT_MS = 4_000
 const MOST_SPRITES = 300
 const STILL_LINES = 5
@@ -36,13 +38,16 @@ export function fly(text: string, hue: number, own: boolean): void {
 }
 
 function launch(now: number): void {
-  for (let next = waiting[0]; next; next = waiting[0]) {
+  for (let swarm = MOST_SWARMING; swarm > 0; ) {
+    const next = waiting[0]
+    if (!next) return
     const width = next.sprite.width / SHARPNESS
     const flight = { width, startedAt: now, lastsMs: LASTS_MS }
     const room = Math.max(LINE_PX, canvas.clientHeight - TOP_PX - BOTTOM_PX)
     const track = tracks.place(flight, Math.floor(room / LINE_PX), canvas.clientWidth)
     if (track === undefined && waiting.length <= MOST_WAITING && now - next.since < WAIT_MS) return
-    const hurry = track === undefined ? 0.7 + Math.random() * 0.7 : 1
+    if (track === undefined) swarm -= 1
+    const hurry = track === undefined ? 0.6 + Math.random() * 0.9 : 1
     const top = TOP_PX + (track === undefined ? Math.random() * (room - LINE_PX) : track * LINE_PX)
     if (flying.length >= MOST_FLYING) flying.shift()
     flying.push({ ...flight, lastsMs: LASTS_MS * hurry, sprite: next.sprite, top })

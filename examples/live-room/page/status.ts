@@ -2,6 +2,8 @@ import type { ConnectionState } from '@tautline/client'
 import { byId, onFrame } from './dom.ts'
 import { connection, ledger, sent } from './live.ts'
 
+const WORTH_A_BUTTON = 3
+
 const status = byId('status', HTMLDivElement)
 const state = byId('state', HTMLSpanElement)
 const latency = byId('latency', HTMLSpanElement)
@@ -16,7 +18,6 @@ const counts = {
 function show({ status: now, reason }: ConnectionState): void {
   status.dataset.status = now
   status.title = reason ?? ''
-  reopen.hidden = now !== 'closed'
   if (now !== 'online') latency.textContent = ''
   showWords()
 }
@@ -24,16 +25,22 @@ function show({ status: now, reason }: ConnectionState): void {
 function showWords(): void {
   const words = wordsFor(connection.state)
   if (state.textContent !== words) state.textContent = words
+  reopen.hidden = connection.state.status !== 'closed' && secondsLeft(connection.state) < WORTH_A_BUTTON
 }
 
-function wordsFor({ status, reason, retryAt = 0 }: ConnectionState): string {
+function wordsFor(now: ConnectionState): string {
+  const { status, reason } = now
   if (status === 'idle') return 'Not connected'
   if (status === 'online') return 'Online'
   if (status === 'closed') return 'Closed'
   if (reason === 'offline') return 'No network'
   if (status === 'connecting') return 'Connecting'
-  const seconds = Math.ceil((retryAt - Date.now()) / 1_000)
+  const seconds = secondsLeft(now)
   return seconds > 1 ? `Line lost, next try in ${seconds} s` : 'Line lost, back in a moment'
+}
+
+function secondsLeft({ retryAt = 0 }: ConnectionState): number {
+  return Math.ceil((retryAt - Date.now()) / 1_000)
 }
 
 connection.on('state', show)

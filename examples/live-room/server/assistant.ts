@@ -39,7 +39,7 @@ const SCRIPT: readonly { readonly about: RegExp; readonly answer: string }[] = [
   },
 ]
 
-const WORD_MS = 70
+const WORD_MS = 55
 
 export const assistant: Handlers<Live['assistant'], Visitor> = {
   async *ask({ question, after }, { signal }) {

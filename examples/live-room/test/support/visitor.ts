@@ -104,6 +104,18 @@ export class Visitor {
     await vi.waitFor(async () => expect(await this.text('#state')).toMatch(state), { timeout: 20_000, interval: 25 })
   }
 
+  /** Waits until it is online again, and where the page offers not to wait for so long, does not. */
+  async comesBack(): Promise<void> {
+    await vi.waitFor(
+      async () => {
+        const offer = this.page.locator('#reopen:not([hidden])')
+        if (await offer.isVisible()) await offer.click({ timeout: 500 })
+        expect(await this.text('#state')).toBe('Online')
+      },
+      { timeout: 20_000, interval: 100 },
+    )
+  }
+
   /** Every text that the badge shows from now on. */
   async watchBadge(): Promise<() => Promise<string[]>> {
     await this.page.evaluate(() => {
