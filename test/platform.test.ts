@@ -1,5 +1,6 @@
 import { connect } from '@tautline/client'
 import { expect, it } from 'vitest'
+import { WebSocket } from 'ws'
 import { desk, deskOn } from './support/desk.ts'
 
 /** Sockets and timers that keep the process alive. */
@@ -24,6 +25,14 @@ it('a client with nothing but a url uses the WebSocket of the platform, and leav
   await pair.end()
   await until(() => held().length <= before)
   expect(held().length).toBeLessThanOrEqual(before)
+})
+
+it('a client may be given the class of ws', async () => {
+  const { pair } = await deskOn('ws')
+  const { api, connection } = connect(desk, { url: pair.server.url ?? '', WebSocket })
+  expect(await api.say('hi')).toBe('hi')
+  connection.close()
+  await pair.end()
 })
 
 it('importing and connecting opens nothing and holds nothing', async () => {

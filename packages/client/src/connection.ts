@@ -226,7 +226,7 @@ export class Connection implements TopicLine {
     traffic.deadlines.delete(this.#slot)
     this.#slot = traffic.deadlines.add(inMs, () => {
       if (session !== traffic.session || !session.attached) return
-      this.topics.detached()
+      this.#detached()
       traffic.leave(graceMs)
       this.#dial('draining')
     })
@@ -248,11 +248,15 @@ export class Connection implements TopicLine {
     const { traffic } = this
     if (session === traffic.leaving) return traffic.left()
     if (session !== traffic.session) return
-    if (this.#state.status === 'online' && this.clock.now() - this.#state.since >= HEALTHY_MS) this.#tries = 0
-    this.topics.detached()
+    this.#detached()
     session.dropVolatile()
     this.#expire(session, session.welcome.resumeMs)
     this.#ended(code, reason, noticed)
+  }
+
+  #detached(): void {
+    if (this.#state.status === 'online' && this.clock.now() - this.#state.since >= HEALTHY_MS) this.#tries = 0
+    this.topics.detached()
   }
 
   #expire(session: Session, ms: number): void {

@@ -90,9 +90,12 @@ export function dial(dialling: Dialling): () => void {
   }
 
   step('token')
-  dialling.token().then(open, (error: unknown) => {
-    if (finish()) dialling.noToken(error)
-  })
+  // Not before whoever dials knows that it does: what asks for the token may use the connection itself.
+  Promise.resolve()
+    .then(() => dialling.token())
+    .then(open, (error: unknown) => {
+      if (finish()) dialling.noToken(error)
+    })
   return hangUp
 }
 

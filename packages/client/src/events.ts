@@ -26,6 +26,7 @@ export interface ConnectionEvents {
 /** The listeners of a connection. One that throws is reported as an error, and harms nobody else. */
 export class Events {
   readonly #listeners = new Map<string, Set<(...told: never[]) => void>>()
+  readonly #untold: (() => void)[] = []
 
   /** Adds a listener; returns what removes it. Each is told once, however often it was added. */
   on<Name extends keyof ConnectionEvents>(name: Name, listener: ConnectionEvents[Name]): () => void {
@@ -38,10 +39,18 @@ export class Events {
     return this.#of(name).size > 0
   }
 
+  /** In order: what a listener brings about is told when all have been told what came before. */
   tell<Name extends keyof ConnectionEvents>(name: Name, ...told: Parameters<ConnectionEvents[Name]>): void {
     // There is nobody to tell of a listener for errors that throws.
     const report = name === 'error' ? () => undefined : (error: TautlineError) => this.tell('error', error, {})
-    for (const listener of [...this.#of(name)]) guard(report, listener as (...told: unknown[]) => void, ...told)
+    this.#untold.push(() => {
+      for (const listener of [...this.#of(name)]) guard(report, listener as (...told: unknown[]) => void, ...told)
+    })
+    if (this.#untold.length > 1) return
+    for (let next = this.#untold[0]; next; next = this.#untold[0]) {
+      next()
+      this.#untold.shift()
+    }
   }
 
   #of(name: string): Set<(...told: never[]) => void> {

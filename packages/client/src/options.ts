@@ -67,6 +67,7 @@ export interface Settings {
 export type Report = (error: TautlineError, info?: { readonly entry?: string }) => void
 
 const MIB = 1_048_576
+const LONGEST_MS = 3_600_000
 
 const LIMITS: ClientLimits = {
   messageBytes: 16 * MIB,
@@ -89,6 +90,7 @@ export function settingsOf(options: ConnectOptions): Settings {
   for (const [name, value] of Object.entries({ ...limits, timeout, connectTimeout })) {
     if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} must be a positive integer`)
   }
+  if (timeout > LONGEST_MS) throw new RangeError(`timeout must be at most ${LONGEST_MS}`)
   return {
     url: options.url,
     token: options.token ?? (() => undefined),

@@ -1,8 +1,24 @@
 import { type Clock, CloseCode, type Socket, type SocketEvents } from '@tautline/core/wire'
 import { platformWebSocket } from '#websocket'
 
-/** A class with the interface of the browser's `WebSocket`. */
-export type WebSocketClass = new (url: string, protocols: string) => WebSocket
+/** A class like the browser's `WebSocket`; that of `ws` is one. */
+export type WebSocketClass = new (url: string, protocol: string) => WebSocketLike
+
+/** As much of a `WebSocket` as is used. */
+export interface WebSocketLike {
+  binaryType: string
+  readonly bufferedAmount: number
+  readonly readyState: number
+  readonly protocol: string
+  onopen: ((event: never) => unknown) | null
+  onmessage: ((event: never) => unknown) | null
+  onclose: ((event: never) => unknown) | null
+  onerror: ((event: never) => unknown) | null
+  send(message: Uint8Array<ArrayBuffer>): void
+  close(code?: number, reason?: string): void
+  /** Where it is there, it is quicker than `close`. */
+  terminate?(): void
+}
 
 const PROTOCOL = 'tautline.1'
 
@@ -25,7 +41,7 @@ export interface WebSocketOptions {
  */
 export function webSocket(url: string, { clock, messageBytes, WebSocket }: WebSocketOptions): Socket {
   const Class: WebSocketClass = WebSocket ?? platformWebSocket(messageBytes)
-  const socket = new Class(url, PROTOCOL) as WebSocket & { terminate?(): void }
+  const socket = new Class(url, PROTOCOL)
   let events: SocketEvents | undefined
   let polling: unknown
 
@@ -47,9 +63,9 @@ export function webSocket(url: string, { clock, messageBytes, WebSocket }: WebSo
 
   socket.binaryType = 'arraybuffer'
   socket.onopen = () => (socket.protocol === PROTOCOL ? events?.open?.() : refuse('not a Tautline server'))
-  socket.onmessage = ({ data }) =>
+  socket.onmessage = ({ data }: { readonly data: unknown }) =>
     data instanceof ArrayBuffer ? events?.message(new Uint8Array(data)) : refuse('a text message')
-  socket.onclose = ({ code, reason }) => finish(code, reason)
+  socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) => finish(code, reason)
   // Always followed by `close`; without a listener some classes throw.
   socket.onerror = () => undefined
 

@@ -106,6 +106,22 @@ describe('a connection', () => {
     expect(await leftOver()).toEqual(NOTHING)
   })
 
+  it('tells every listener of every state in order, also when one of them brings about the next', async () => {
+    const { connection, clock } = scene()
+    const seen: string[][] = [[], []]
+    connection.on('state', ({ status }) => {
+      seen[0]?.push(status)
+      if (status === 'online') connection.close()
+    })
+    connection.on('state', ({ status }) => seen[1]?.push(status))
+    connection.open()
+    await clock.settle()
+    expect(seen).toEqual([
+      ['connecting', 'online', 'closed'],
+      ['connecting', 'online', 'closed'],
+    ])
+  })
+
   it('reports a listener that throws, and goes on', async () => {
     const { connection, clock, errors } = scene()
     const cause = new Error('mine')
@@ -130,6 +146,13 @@ describe('a connection', () => {
     connection.close()
   })
 })
+
+it.each([{ timeout: 0 }, { timeout: 3_600_001 }, { connectTimeout: 1.5 }, { limits: { outboxBytes: Number.NaN } }])(
+  'connect refuses %j',
+  options => {
+    expect(() => scene(options)).toThrow(RangeError)
+  },
+)
 
 describe('a dial', () => {
   it('is tried again for ever, with full jitter over 2, 2, 4, 8, 16 and then 20 s', async () => {
@@ -310,6 +333,17 @@ describe('a token', () => {
     const { connection, server } = await online({ token: () => null })
     expect(server.last.hello?.token).toBeUndefined()
     connection.close()
+  })
+
+  it('may be asked for by code that uses the connection itself, which waits for the next', async () => {
+    const { api, connection, server, clock, errors, leftOver } = scene({
+      token: () => api.ping(undefined, { timeout: 1_000 }).then(() => 'never'),
+    })
+    connection.open()
+    await clock.advance(1_500)
+    expect(server.dials).toHaveLength(0)
+    expect(errors.length).toBeGreaterThan(0)
+    expect(await leftOver()).toEqual(NOTHING)
   })
 
   it('is brought when the server asks for one', async () => {
