@@ -1,7 +1,7 @@
 import { createServer, type Server as HttpServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { FrameType } from '@tautline/core/wire'
+import { encodeFrame, FrameType } from '@tautline/core/wire'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
 import type { ServeOptions } from '../src/options.ts'
@@ -267,6 +267,18 @@ describe('a socket', () => {
     client.call(1, 'echo', 'still here')
     await client.until(() => client.outcome(1))
     expect(errors).toEqual([])
+  })
+
+  it('whose first message comes with the request for it loses nothing', async () => {
+    const { port, server } = await serving()
+    const hello = encodeFrame([FrameType.HELLO, { token: 'ada' }])
+    const wire = new Wire(port)
+    wire.socket.cork()
+    wire.upgrade().write(Uint8Array.of(0x82, 0x80 | hello.length, 0, 0, 0, 0, ...hello))
+    wire.socket.uncork()
+    await wire.until(/publicId/)
+    expect(server.stats().sessions.attached).toBe(1)
+    wire.socket.destroy()
   })
 
   it('of 1 MiB messages takes no byte more, and tells by its header already', async () => {
