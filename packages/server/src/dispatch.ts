@@ -167,14 +167,15 @@ export class Dispatcher {
     })
   }
 
+  /** Whatever was thrown, there is an answer: also for what cannot even be looked at, or cannot be sent. */
   async #fail(run: Run, thrown: unknown): Promise<void> {
+    const { failures } = this.#parts
     const { entry } = run.route
-    if (run.answer.over) return this.#parts.failures.late(thrown, entry.path)
-    const error = await this.#parts.failures.of(thrown, entry, run.begun)
     try {
-      run.fail(error)
-    } catch (unsendable) {
-      run.fail(this.#parts.failures.internal(unsendable, entry.path))
+      if (run.answer.over) failures.late(thrown, entry.path)
+      else run.fail(await failures.of(thrown, entry, run.begun))
+    } catch (unsayable) {
+      run.fail(failures.internal(unsayable, entry.path))
     }
   }
 

@@ -49,7 +49,7 @@ export class Topics {
     try {
       return await this.#port.publish(topic, params, message, options)
     } catch (error) {
-      throw ours(error, `a message published on '${topic.path}'`)
+      throw ours(error, `'${topic.path}' was given a message that does not fit`)
     }
   }
 
@@ -63,7 +63,7 @@ export class Topics {
     try {
       return await parse(topic.params, params, 'params')
     } catch (error) {
-      throw ours(error, `params given for '${topic.path}'`)
+      throw ours(error, `'${topic.path}' was given params that do not fit`)
     }
   }
 
@@ -76,5 +76,5 @@ export class Topics {
 
 function ours(error: unknown, what: string): unknown {
   if (!(error instanceof TautlineError) || error.code !== 'INVALID_ARGUMENT') return error
-  return new TypeError(`${what} does not fit: ${error.message}`, { cause: error })
+  return new TypeError(`${what}: ${error.message}`, { cause: error })
 }

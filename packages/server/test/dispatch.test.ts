@@ -184,6 +184,22 @@ describe('a handler that goes wrong', () => {
     expect(thrown).toBe(2)
   })
 
+  it('is answered for also when it throws what cannot even be looked at, in time or late', async () => {
+    const trap = (): never => {
+      throw new Error('do not touch')
+    }
+    const untouchable: unknown = new Proxy({}, { getPrototypeOf: trap, get: trap, has: trap })
+    const double = (n: number, { signal }: Call) =>
+      new Promise((_, reject) =>
+        n ? reject(untouchable) : signal.addEventListener('abort', () => reject(untouchable)),
+      )
+    const { clock, inflight, ...b } = bound(dispatching({ double }))
+    expect((await b.ask('math.double', 1)).error?.code).toBe('INTERNAL')
+    b.call('math.double', 0).exchange.cancel()
+    await clock.settle()
+    expect(inflight.calls).toBe(0)
+  })
+
   it('may throw declared codes with their data, which is checked, and canonical ones with a message', async () => {
     const until = new Date(0)
     let thrown: Error
@@ -490,7 +506,7 @@ describe('a session', () => {
       const nothing = (_: undefined, call: Call) => call.publish(api.feed, params as { room: string }, 'hi')
       const { ask, reports } = bound(dispatching({ nothing }, { publish }))
       expect((await ask('math.nothing')).error).toMatchObject({ code: 'INTERNAL' })
-      expect(String(reports[0]?.error)).toMatch(/'feed' does not fit/)
+      expect(String(reports[0]?.error)).toMatch(/'feed' was given .* not fit/)
     }
   })
 })
