@@ -26,6 +26,8 @@ export class Failures {
   async of(thrown: unknown, entry: AnyEntry, begun: boolean): Promise<TautlineError> {
     if (!(thrown instanceof TautlineError)) return this.internal(thrown, entry.path)
     if (this.#final.has(thrown)) return thrown
+    // Whoever says so, it is for this server's `onError` to know why.
+    if (thrown.code === 'INTERNAL') return this.internal(thrown, entry.path)
     const schema = declared(entry, thrown.code)
     if (schema === undefined) {
       return isCanonicalCode(thrown.code) ? canonical(thrown, begun) : this.internal(thrown, entry.path)

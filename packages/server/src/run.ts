@@ -170,7 +170,7 @@ export class Run {
   end(value: unknown): void {
     if (this.answer.over) return
     if (!this.caller.inflight.mayAnswer) {
-      throw new TautlineError('RESOURCE_EXHAUSTED', 'too many answers wait to be sent', { mayHaveRun: true })
+      throw new TautlineError('RESOURCE_EXHAUSTED', 'too many answers wait to be sent')
     }
     this.answer.end(value)
     this.#parts.tally.count(this.route.entry.path, 'OK')

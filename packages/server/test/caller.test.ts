@@ -334,6 +334,12 @@ describe('a topic used in its own process', () => {
       break
     }
     expect(messages).toEqual([{ author: 'ada', text: 'two' }])
+    await expect(feed.publish({ text: 'x' }, { timeout: Number.NaN })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+    })
+    await expect(feed.publish({ text: 'x' }, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    })
     await expect(feed.publish({ text: 1 } as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   })
 

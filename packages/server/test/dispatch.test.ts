@@ -135,6 +135,12 @@ describe('a handler that goes wrong', () => {
     ['returns the wrong shape', () => 'hunter2'],
     ['returns the wrong shape later', async () => 'hunter2'],
     [
+      'throws INTERNAL by name',
+      () => {
+        throw new TautlineError('INTERNAL', 'hunter2', { incident: 'of another server', cause: 'hunter2' })
+      },
+    ],
+    [
       'throws a code that is not declared',
       () => {
         throw new TautlineError('HUNTER2', 'hunter2')

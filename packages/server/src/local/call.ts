@@ -56,8 +56,11 @@ export async function publish(
   message: unknown,
   options: PublishOptions = {},
 ): Promise<string | undefined> {
-  const exchange = new LocalExchange()
   const { idempotencyKey: key, timeout, signal } = options
+  if (timeout !== undefined && !(Number.isInteger(timeout) && timeout >= 1 && timeout <= host.limits.timeoutMs)) {
+    throw new TautlineError('INVALID_ARGUMENT', `a timeout must be an integer from 1 to ${host.limits.timeoutMs} (ms)`)
+  }
+  const exchange = new LocalExchange()
   whileWanted(exchange, signal, () =>
     host.dispatcher.publish(caller, exchange, [FrameType.PUBLISH, NO_ID, entry.path, params, message, { key }], 0),
   )
