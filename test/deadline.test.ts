@@ -7,6 +7,7 @@ describe.each(TRANSPORTS)('deadlines on %s', transport => {
   it('end a call at both ends', async () => {
     const { pair, desk } = await deskOn(transport)
     const { api } = pair.client()
+    await pair.wait(api.say('hello'))
     const call = safe(api.ask('a', { timeout: 1_000 }))
     await pair.until(() => desk.begun.length === 1)
     expect(desk.last.deadline).toBeTypeOf('number')
@@ -18,6 +19,7 @@ describe.each(TRANSPORTS)('deadlines on %s', transport => {
   it('are those of the entry, unless the call has its own', async () => {
     const { pair, desk } = await deskOn(transport)
     const { api } = pair.client()
+    await pair.wait(api.say('hello'))
     const quick = safe(api.quick('a'))
     const patient = safe(api.quick('b', { timeout: 60_000 }))
     expect((await pair.wait(quick)).error).toMatchObject({ code: 'DEADLINE_EXCEEDED' })
@@ -30,6 +32,7 @@ describe.each(TRANSPORTS)('deadlines on %s', transport => {
   it('hold for the whole of a stream, and streams that name none have none', async () => {
     const { pair, desk } = await deskOn(transport)
     const { api } = pair.client()
+    await pair.wait(api.say('hello'))
     const looping = (async () => {
       const items: string[] = []
       for await (const item of api.watch('a', { timeout: 1_000 })) items.push(item)
