@@ -202,7 +202,6 @@ export class Channel {
     this.#ahead = undefined
     this.#turns += 1
     this.#epoch = epoch
-    this.#reads.clear()
     this.#skipTo(ahead?.[0] === epoch ? Math.max(head, ahead[1]) : head)
   }
 

@@ -1,3 +1,4 @@
+import { encodeValue, travelsAlone } from '@tautline/core/wire'
 import { expect, test } from 'vitest'
 import type { BrokerChannel } from '../src/broker.ts'
 import { Entry, Ring, Rings } from '../src/ring.ts'
@@ -87,4 +88,10 @@ test('a change is framed once, and the frame keeps nothing else alive', () => {
   const one = entry(1)
   expect(one.frame).toBe(one.frame)
   expect(one.frame.buffer.byteLength).toBeLessThan(100)
+})
+
+test('a frame that must be a message of its own is known to be one', () => {
+  const { bytes } = encodeValue(Array.from({ length: 2_000 }, () => []))
+  const dense = new Entry(channel, 'e', { offset: 1, key: 'a', body: bytes })
+  expect(travelsAlone(dense.frame)).toBe(true)
 })

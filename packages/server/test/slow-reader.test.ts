@@ -51,6 +51,23 @@ test('a slow reader of a log gets the rest as it drains, and is live again', asy
   await house.end(guest)
 })
 
+test('it is never handed more than fits below high water, and one message', async () => {
+  const house = new House()
+  const guest = new Guest(house, slow)
+  guest.subscribe('big')
+  await house.clock.settle()
+  guest.link.fast = false
+  for (let i = 0; i < 50; i++) await house.publish(rooms.big, '0123456789')
+  const [frame] = [guest.link.unsentBytes / guest.told.filter(({ kind }) => kind === 'message').length]
+  for (let i = 0; i < 20; i++) {
+    expect(guest.link.unsentBytes).toBeLessThanOrEqual(slow.highWaterBytes + frame + 1)
+    guest.link.drain()
+    await house.clock.settle()
+  }
+  expect(guest.news()).toHaveLength(50)
+  await house.end(guest)
+})
+
 test('the others are live all the while', async () => {
   const house = new House()
   const [stalled, brisk] = [new Guest(house, slow), new Guest(house, slow)]
@@ -165,11 +182,11 @@ test('whose socket was full when it subscribed misses nothing of what follows', 
 
 test('channels that are behind take turns', async () => {
   const house = new House()
-  const guest = new Guest(house, { highWaterBytes: 60_000, lowWaterBytes: 0 })
+  const guest = new Guest(house, { highWaterBytes: 1_000_000, lowWaterBytes: 0 })
   for (const room of ['a', 'b']) guest.subscribe('log', undefined, room)
   await house.clock.settle()
   guest.link.fast = false
-  guest.link.unsentBytes = 100_000
+  guest.link.unsentBytes = 2_000_000
   for (let i = 0; i < 4; i++)
     for (const room of ['a', 'b']) await house.publish(rooms.log, room.repeat(40_000), { room })
   const turns: string[] = []
@@ -198,6 +215,50 @@ test('what a thousand sockets missed is read once', async () => {
   expect(broker.calls.get('subscribe')).toBe(1)
   expect(broker.calls.get('read')).toBe(1)
   await house.end(...guests)
+})
+
+test('who shares a page that was asked for before it began reads what was retracted since', async () => {
+  const clock = new VirtualClock()
+  const broker = new FaultyBroker(clock)
+  const house = new House({ clock, broker, rings: new Rings({ changes: 1, bytes: 1_000, totalBytes: 1_000 }) })
+  await house.publish(rooms.latest, { who: 'ada', at: 1 })
+  broker.readMs = 300
+  const [early, late] = [new Guest(house), new Guest(house)]
+  early.subscribe('latest')
+  await clock.advance(100)
+  await house.hub.retract(rooms.latest as never, 'a', 'ada')
+  await house.publish(rooms.latest, { who: 'bob', at: 3 })
+  late.subscribe('latest')
+  await clock.advance(2_000)
+  expect(early.news()).toEqual(['m1:ada/1', 'r2:ada', 'm3:bob/3'])
+  expect(late.news()).toEqual(['m3:bob/3'])
+  await house.end(early, late)
+})
+
+test('a slow reader that subscribes again in a new epoch hears of it before it is answered', async () => {
+  const clock = new VirtualClock()
+  const broker = new FaultyBroker(clock)
+  const house = new House({ clock, broker })
+  const guest = new Guest(house, slow)
+  guest.subscribe('log')
+  await clock.settle()
+  await house.publish(rooms.log, 'one')
+  guest.told.length = 0
+  guest.link.fast = false
+  guest.link.unsentBytes = 1_000
+  await broker.wipe()
+  const [epoch] = await house.publish(rooms.log, 'two')
+  await clock.settle()
+  guest.subscribe('log')
+  await clock.settle()
+  guest.link.drain()
+  await clock.settle()
+  expect(guest.told.splice(0)).toMatchObject([
+    { kind: 'gap', epoch, offset: 0 },
+    { kind: 'subscribed', fields: { epoch, offset: 1, gap: false } },
+    { kind: 'message', offset: 1, message: 'two' },
+  ])
+  await house.end(guest)
 })
 
 test('a broker that does not answer is asked again, and nothing is lost or sent twice', async () => {
