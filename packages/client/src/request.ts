@@ -10,6 +10,7 @@ import {
   type Peer,
   type Publish,
 } from '@tautline/core/wire'
+import { onAbort } from './abort.ts'
 
 /** What a request needs of the connection that carries it. */
 export interface Carrier {
@@ -66,6 +67,7 @@ export class Request {
   readonly #parts: RequestParts
   readonly #expiresAt: number | undefined
   readonly #deadline: Deadline | undefined
+  readonly #stopWaiting: (() => void) | undefined
   #exchange: Exchange | undefined
   #answered = false
   #over = false
@@ -84,7 +86,7 @@ export class Request {
       this.#deadline = carrier.deadlines.add(timeout, () => this.end(this.#failure('DEADLINE_EXCEEDED')))
     }
     if (signal?.aborted) this.#aborted()
-    else signal?.addEventListener('abort', this.#aborted)
+    else if (signal) this.#stopWaiting = onAbort(signal, this.#aborted)
   }
 
   /** Whether there is nothing left to send. */
@@ -155,7 +157,7 @@ export class Request {
     if (this.#over) return
     this.#over = true
     this.#carrier.deadlines.delete(this.#deadline)
-    this.#parts.signal?.removeEventListener('abort', this.#aborted)
+    this.#stopWaiting?.()
     this.answer(outcome)
     this.#parts.done(outcome)
   }

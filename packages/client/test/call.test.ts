@@ -242,6 +242,23 @@ describe('a signal', () => {
     expect(await leftOver()).toEqual(NOTHING)
   })
 
+  it('shared by many calls is listened to once, and ends them all', async () => {
+    const { api, server, clock, leftOver } = scene()
+    const { signal, abort, listeners } = spied()
+    const calls = Array.from({ length: 50 }, () => watch(api.say('hi', { signal })))
+    await clock.settle()
+    expect(listeners()).toBe(1)
+    server.session.asked[0]?.exchange.end('ok')
+    await clock.settle()
+    abort('enough')
+    await clock.settle()
+    expect(calls[0]?.value).toBe('ok')
+    expect(calls.slice(1).every(({ error }) => error?.code === 'CANCELLED')).toBe(true)
+    expect(listeners()).toBe(0)
+    expect(server.session.peer.exchanges).toBe(0)
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+
   it('is let go when the call is answered', async () => {
     const { api, server, clock } = scene()
     const { signal, listeners } = spied()
