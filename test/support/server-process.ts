@@ -1,0 +1,152 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Broker, ServerLimits, Stats } from '@tautline/server'
+import { type Channel, lendBroker } from './remote-broker.ts'
+
+/** How long a server may take to begin, and to be gone once it has nothing left to do, in ms. */
+const BEGIN_MS = 30_000
+const GONE_MS = 20_000
+
+export interface ServerProcessOptions {
+  /** The file of a `Ledger`, into which every execution is written before it has any effect. */
+  readonly ledger: string
+  /** Any free one unless told otherwise. */
+  readonly port?: number | undefined
+  readonly limits?: Partial<ServerLimits> | undefined
+  /** A memory that outlives the process; one of its own unless told otherwise. */
+  readonly broker?: Broker | undefined
+}
+
+/** What a server process is told. */
+export type ToServer = { readonly stats: true } | { readonly forget: string } | { readonly tokenMs: number | null }
+
+/** What it tells. */
+export type ToParent =
+  | { readonly port: number }
+  | { readonly stats: Stats; readonly heapBytes: number }
+  | { readonly problem: string }
+
+/** A server of the arena in a process of its own, which is really killed, really stopped and really told to leave. */
+export class ServerProcess {
+  readonly port: number
+  readonly #child: ChildProcess
+  readonly #problems: string[]
+  readonly #takeBack: () => void
+
+  private constructor(child: ChildProcess, port: number, problems: string[], takeBack: () => void) {
+    this.port = port
+    this.#child = child
+    this.#problems = problems
+    this.#takeBack = takeBack
+  }
+
+  static async start({ broker, ...options }: ServerProcessOptions): Promise<ServerProcess> {
+    const script = fileURLToPath(new URL('server-child.ts', import.meta.url))
+    const child = fork(script, [JSON.stringify({ ...options, lent: broker !== undefined })], {
+      execArgv: ['--import', 'tsx', '--conditions=@tautline/source', '--expose-gc'],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    const problems: string[] = []
+    child.stderr?.on('data', text => problems.push(`a server wrote: ${text}`))
+    child.on('error', error => problems.push(String(error)))
+    child.on('message', (message: ToParent) => {
+      if ('problem' in message) problems.push(message.problem)
+    })
+    const takeBack = broker ? lendBroker(broker, channelTo(child)) : () => undefined
+    const { port } = await heard(child, message => ('port' in message ? message : undefined), BEGIN_MS).catch(error => {
+      child.kill('SIGKILL')
+      throw new Error(`no server began: ${problems.join('\n')}`, { cause: error })
+    })
+    return new ServerProcess(child, port, problems, takeBack)
+  }
+
+  /** What user code threw, or anybody wrote to stderr. */
+  get problems(): readonly string[] {
+    return this.#problems
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
+  /** The process is gone in the middle of whatever it does. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.#gone()
+  }
+
+  /** The process neither runs nor ends; its sockets stay open. */
+  stop(): void {
+    this.#child.kill('SIGSTOP')
+  }
+
+  /** And goes on. */
+  go(): void {
+    this.#child.kill('SIGCONT')
+  }
+
+  /** The server leaves in good order. What is returned is wrong when its process did not end by itself. */
+  async drain(): Promise<string[]> {
+    this.#child.kill('SIGTERM')
+    return (await this.#gone()) ? [...this.#problems] : [...this.#problems, 'a server process did not end by itself']
+  }
+
+  async stats(): Promise<{ readonly stats: Stats; readonly heapBytes: number }> {
+    this.#tell({ stats: true })
+    return heard(this.#child, message => ('stats' in message ? message : undefined), BEGIN_MS)
+  }
+
+  /** Ends the sessions of an identity. */
+  forget(identity: string): void {
+    this.#tell({ forget: identity })
+  }
+
+  /** From now on tokens last so long; for good when `undefined`. */
+  expire(ms: number | undefined): void {
+    this.#tell({ tokenMs: ms ?? null })
+  }
+
+  #tell(message: ToServer): void {
+    this.#child.send(message)
+  }
+
+  /** Whether it went by itself, or by a signal that was meant for it. */
+  async #gone(): Promise<boolean> {
+    let byItself = true
+    const impatience = setTimeout(() => {
+      byItself = false
+      this.#child.kill('SIGKILL')
+    }, GONE_MS)
+    if (this.running) await once(this.#child, 'exit')
+    clearTimeout(impatience)
+    this.#takeBack()
+    return byItself
+  }
+}
+
+/** A child that is gone hears nothing, and nobody minds. */
+function channelTo(child: ChildProcess): Channel {
+  return {
+    send: message => child.connected && child.send(message, () => undefined),
+    listen: listener => child.on('message', listener),
+  }
+}
+
+function heard<Value>(child: ChildProcess, pick: (message: ToParent) => Value | undefined, ms: number): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const impatience = setTimeout(() => finish(() => reject(new Error(`nothing was heard for ${ms} ms`))), ms)
+    const onMessage = (message: unknown) => {
+      const value = pick(message as ToParent)
+      if (value !== undefined) finish(() => resolve(value))
+    }
+    const onExit = () => finish(() => reject(new Error('the server process is gone')))
+    const finish = (settle: () => void) => {
+      clearTimeout(impatience)
+      child.off('message', onMessage).off('exit', onExit)
+      settle()
+    }
+    child.on('message', onMessage).on('exit', onExit)
+  })
+}
