@@ -89,16 +89,31 @@ export class Authenticator {
       const found = await this.#authenticate({ token, headers, cookies, address, url, previous })
       return { kind: 'known', credentials: credentialsOf(found) }
     } catch (thrown) {
-      if (thrown instanceof TautlineError) {
-        const reason = reasonOf(thrown.message)
-        if (thrown.code === 'UNAUTHENTICATED') return { kind: 'refused', code: CloseCode.UNAUTHENTICATED, reason }
-        if (thrown.code === 'PERMISSION_DENIED') return { kind: 'refused', code: CloseCode.PERMISSION_DENIED, reason }
-      }
-      const incident = this.#failures.report(thrown, 'authenticate')
-      return { kind: 'refused', code: CloseCode.OVERLOADED, reason: `authentication failed, incident ${incident}` }
+      return refusalOf(thrown) ?? this.#failed(thrown)
     }
   }
+
+  #failed(thrown: unknown): Verdict {
+    const incident = this.#failures.report(thrown, 'authenticate')
+    return { kind: 'refused', code: CloseCode.OVERLOADED, reason: `authentication failed, incident ${incident}` }
+  }
 }
+
+/** What was thrown to turn a client away for good; `undefined` for anything else, be it something that bites. */
+function refusalOf(thrown: unknown): Verdict | undefined {
+  try {
+    if (!(thrown instanceof TautlineError)) return undefined
+    const code = REFUSALS.get(thrown.code)
+    return code === undefined ? undefined : { kind: 'refused', code, reason: reasonOf(thrown.message) }
+  } catch {
+    return undefined
+  }
+}
+
+const REFUSALS: ReadonlyMap<string, number> = new Map([
+  ['UNAUTHENTICATED', CloseCode.UNAUTHENTICATED],
+  ['PERMISSION_DENIED', CloseCode.PERMISSION_DENIED],
+])
 
 const ANYONE: Credentials = { context: undefined, identity: undefined, lifeMs: Number.POSITIVE_INFINITY }
 

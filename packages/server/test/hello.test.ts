@@ -108,6 +108,20 @@ describe('a client that is not let in', () => {
     expect(closed).toEqual({ code: 4004, reason: `authentication failed, incident ${incident}` })
   })
 
+  it('because authenticate threw what cannot even be looked at may try again', async () => {
+    const trap = () => {
+      throw new Error('do not touch')
+    }
+    const bite = new Proxy({}, { get: trap, getPrototypeOf: trap, has: trap })
+    await start({
+      authenticate: () => {
+        throw bite
+      },
+    })
+    expect((await serving.join()).closed?.code).toBe(4004)
+    expect(serving.errors).toHaveLength(1)
+  })
+
   it.each([
     { context: 1, identity: '' },
     { context: 1, identity: 'x'.repeat(256) },
