@@ -9,6 +9,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     if (closing) return
     closing = true
+    process.stdout.write('  Draining: what is open is finished first.\n')
     void room.close().then(() => process.exit())
   })
 }

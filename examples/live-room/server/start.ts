@@ -14,7 +14,7 @@ import { builtPage, POLICY, sourcePage } from './page.ts'
 import { roomsOf, stageOf } from './rooms.ts'
 import { authenticate } from './visitors.ts'
 
-const DRAIN_MS = 3_000
+const DRAIN_MS = 5_000
 
 export interface Options {
   /** Where to listen, or on the next free one after it. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { on } from 'node:events'
 import type { Browser } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { answerTo } from '../server/assistant.ts'
 import { type RoomServer, startServer } from './support/server.ts'
@@ -14,18 +14,17 @@ tool.describe('a room whose server or network goes away', () => {
   let bob: Visitor
 
   beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(async () => {
-    await browser.close()
-  })
-  beforeEach(async () => {
-    server = await startServer()
+    ;[browser, server] = await Promise.all([launch(), startServer()])
     ada = await Visitor.enter(browser, server.url, 'Ada')
     bob = await Visitor.enter(browser, server.url, 'Bob')
   })
   afterEach(async () => {
-    await Promise.all([ada.leave(), bob.leave()])
+    await Promise.all([ada.becomes('Online'), bob.becomes('Online')])
+    await Promise.all([ada.hasEverything(), bob.hasEverything()])
+    for (const visitor of [ada, bob]) visitor.hasNoProblems()
+  })
+  afterAll(async () => {
+    await browser.close()
     await server.end()
   })
 
@@ -33,7 +32,6 @@ tool.describe('a room whose server or network goes away', () => {
     await ada.say('before')
     await expect.poll(() => bob.lines('Ada')).toEqual(['before'])
     await startAnswerAndUpload(ada)
-    const badges = [await ada.watchBadge(), await bob.watchBadge()]
 
     await withoutServer(async () => {
       await server.end('SIGKILL')
@@ -48,55 +46,49 @@ tool.describe('a room whose server or network goes away', () => {
     for (const visitor of [ada, bob]) {
       await expect.poll(() => visitor.lines('Ada')).toEqual(['before', 'while it was away'])
       await expect.poll(() => visitor.lines('Bob')).toEqual(['after'])
-      await visitor.hasEverything()
     }
     expect(await ada.page.locator('.pending').count()).toBe(0)
     await answerAndUploadAreWhole(ada)
-    for (const badge of badges) expect((await badge()).at(-1)).toBe('Online')
   })
 
-  test('is drained and started anew, and nobody is cut short', async () => {
-    const badge = await ada.watchBadge()
-    await ada.say('before')
-    await expect.poll(() => bob.lines('Ada')).toEqual(['before'])
+  test('goes on after the server was drained and started anew', async () => {
+    const badges = [await ada.watchBadge(), await bob.watchBadge()]
+    await startAnswerAndUpload(ada)
     await withoutServer(async () => {
       expect(await server.end('SIGTERM', 2)).toBe(0)
       await bob.say('between')
       server = await startServer({ port: server.port })
       await Promise.all([ada.comesBack(), bob.comesBack()])
     })
-    await expect.poll(() => ada.lines('Bob')).toEqual(['between'])
-    await Promise.all([ada.hasEverything(), bob.hasEverything()])
-    expect(await badge()).not.toContain('Closed')
+    await expect.poll(() => ada.lines('Bob')).toEqual(['after', 'between'])
+    await answerAndUploadAreWhole(ada)
+    for (const badge of badges) expect(await badge()).not.toContain('Closed')
   })
 
   test('goes on after a while without network', async () => {
     await startAnswerAndUpload(ada)
     await withoutServer(async () => {
       await ada.context.setOffline(true)
-      await ada.page.click('#tab-hall')
       await ada.becomes('No network')
       await ada.say('from the tunnel')
       await bob.say('where are you?')
-      await expect.poll(() => bob.lines('Bob')).toEqual(['where are you?'])
-      expect(await bob.lines('Ada')).toEqual([])
+      await expect.poll(() => bob.lines('Bob')).toContain('where are you?')
+      expect(await bob.lines('Ada')).not.toContain('from the tunnel')
+      expect(await ada.lines('Bob')).not.toContain('where are you?')
       await ada.context.setOffline(false)
       await ada.becomes('Online')
     })
-    await expect.poll(() => bob.lines('Ada')).toEqual(['from the tunnel'])
-    await expect.poll(() => ada.lines('Bob')).toEqual(['where are you?'])
+    await expect.poll(() => bob.lines('Ada')).toEqual(['before', 'while it was away', 'from the tunnel'])
+    await expect.poll(() => ada.lines('Bob')).toEqual(['after', 'between', 'where are you?'])
     await answerAndUploadAreWhole(ada)
-    await Promise.all([ada.hasEverything(), bob.hasEverything()])
   })
 
   test('goes on after both tabs were frozen', async () => {
     await startAnswerAndUpload(ada)
     await frozen(() => beats(40))
     await bob.say('did I sleep?')
-    await expect.poll(() => ada.lines('Bob')).toEqual(['did I sleep?'])
+    await expect.poll(() => ada.lines('Bob')).toContain('did I sleep?')
     await answerAndUploadAreWhole(ada)
-    await Promise.all([ada.becomes('Online'), bob.becomes('Online')])
-    await Promise.all([ada.hasEverything(), bob.hasEverything()])
   })
 
   /** Stops the processes of all pages meanwhile: DevTools' own freezing lets a page that is seen go on. */
