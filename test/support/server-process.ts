@@ -1,7 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import type { Broker, ServerLimits, Stats } from '@tautline/server'
+import { forkScript } from './child.ts'
 import { type Channel, lendBroker } from './remote-broker.ts'
 
 /** How long a server may take to begin, and to be gone once it has nothing left to do, in ms. */
@@ -42,12 +42,7 @@ export class ServerProcess {
   }
 
   static async start({ broker, ...options }: ServerProcessOptions): Promise<ServerProcess> {
-    const script = fileURLToPath(new URL('server-child.ts', import.meta.url))
-    const child = fork(script, [JSON.stringify({ ...options, lent: broker !== undefined })], {
-      execArgv: ['--import', 'tsx', '--conditions=@tautline/source', '--expose-gc'],
-      serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    })
+    const child = await forkScript('server-child', { ...options, lent: broker !== undefined })
     const problems: string[] = []
     child.stderr?.on('data', text => problems.push(`a server wrote: ${text}`))
     child.on('error', error => problems.push(String(error)))
