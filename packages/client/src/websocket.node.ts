@@ -1,23 +1,26 @@
-import { type ClientOptions, WebSocket as FallbackWebSocket } from 'ws'
+import { type ClientOptions, WebSocket as NodeWebSocket } from 'ws'
 import type * as browser from './websocket.browser.ts'
 
 /** Nobody waits longer for the answer to a goodbye, in ms. */
 const CLOSE_MS = 3_000
 
-/** The platform's own WebSocket class where Node has one (22 and newer), and that of `ws` on Node 20. */
+/**
+ * In Node the class of `ws`, which can be told how much to take before it takes it; Node's own cannot, and unpacks
+ * whatever a hostile server has compressed. Bun and Deno, which look like Node here, have their own.
+ */
 export const platformWebSocket: typeof browser.platformWebSocket = messageBytes =>
-  globalThis.WebSocket ?? fallback(messageBytes)
+  'bun' in process.versions || 'deno' in process.versions ? globalThis.WebSocket : bounded(messageBytes)
 
-function fallback(maxPayload: number): typeof WebSocket {
+function bounded(maxPayload: number): typeof WebSocket {
   const options: ClientOptions & { readonly closeTimeout: number } = {
     perMessageDeflate: false,
     maxPayload,
     closeTimeout: CLOSE_MS,
   }
-  const Fallback = class extends FallbackWebSocket {
+  const Bounded = class extends NodeWebSocket {
     constructor(url: string, protocol: string) {
       super(url, protocol, options)
     }
   }
-  return Fallback as unknown as typeof WebSocket
+  return Bounded as unknown as typeof WebSocket
 }

@@ -21,6 +21,9 @@ export interface Hall {
 /** Who is turned away for now may ask again after so many seconds. */
 const RETRY = { 'Retry-After': '1' }
 
+/** What a HELLO may have around it, in bytes: the head of its WebSocket frame, and a ping or two. */
+const FRAMING = 512
+
 /** Where clients come in: the upgrade requests of one HTTP server, on one path. */
 export class Door {
   readonly #settings: Settings
@@ -46,7 +49,7 @@ export class Door {
     this.#hall = hall
     this.#owned = settings.server === undefined
     this.#http = settings.server ?? upgradeOnlyServer(settings.limits)
-    this.#upgrade = upgrader(settings.limits)
+    this.#upgrade = upgrader(settings.limits, settings.compression)
     this.#crowd = new Crowd(settings.limits.unauthenticatedPerAddress)
     this.#http.on('upgrade', this.#asked)
   }
@@ -116,7 +119,11 @@ export class Door {
     const guest = this.#crowd.enter(arrival.address)
     this.#sockets.set(socket, guest)
     socket.onGone = this.#gone
-    this.#hall.enter(socket, arrival, () => this.#crowd.know(guest))
+    const unrestrict = socket.restrict(this.#settings.limits.helloBytes + FRAMING)
+    this.#hall.enter(socket, arrival, () => {
+      unrestrict()
+      this.#crowd.know(guest)
+    })
   }
 
   readonly #gone = (socket: WsSocket): void => {

@@ -12,13 +12,18 @@ export interface InFlightLimits {
 export class InFlight {
   readonly #limits: InFlightLimits
   readonly #unsent: () => number
+  readonly #what: string
   #calls = 0
   #bytes = 0
 
-  /** @param unsent - bytes of the session that have not left this process. */
-  constructor(limits: InFlightLimits, unsent: () => number = () => 0) {
+  /**
+   * @param unsent - bytes of the session that have not left this process.
+   * @param what - what is in flight, for the error.
+   */
+  constructor(limits: InFlightLimits, unsent: () => number = () => 0, what = 'calls') {
     this.#limits = limits
     this.#unsent = unsent
+    this.#what = what
   }
 
   /** Slots that are taken. */
@@ -43,7 +48,8 @@ export class InFlight {
    */
   take(size: number): void {
     const { calls, callBytes } = this.#limits
-    if (this.#calls >= calls) throw new TautlineError('RESOURCE_EXHAUSTED', `more than ${calls} calls in flight`)
+    if (this.#calls >= calls)
+      throw new TautlineError('RESOURCE_EXHAUSTED', `more than ${calls} ${this.#what} in flight`)
     if (this.#bytes + size + this.#unsent() > callBytes) {
       throw new TautlineError('RESOURCE_EXHAUSTED', `more than ${callBytes} bytes in flight`)
     }

@@ -30,10 +30,10 @@ export class Intake {
     this.#countedAt = parts.clock.now()
   }
 
-  /** A frame came in that counts: CALL, ITEM, SUBSCRIBE or PUBLISH. */
-  take(): void {
+  /** A frame came in that counts as so many: a CALL, ITEM, SUBSCRIBE or PUBLISH is one. */
+  take(cost: number): void {
     const { clock, deadlines, limits, link } = this.#parts
-    this.#tokens -= 1
+    this.#tokens -= cost
     if (this.#tokens >= 0 || this.#debt) return
     this.#refill(clock.now())
     if (this.#tokens >= 0) return

@@ -28,6 +28,11 @@ export interface ServeOptions<Context> {
   readonly origins?: Origins | undefined
   /** How many trusted proxies stand in front and write `X-Forwarded-For`; `true` for one. None by default. */
   readonly trustProxy?: boolean | number | undefined
+  /**
+   * Compresses messages of 1 KiB and more for clients that offer it, as browsers do. `false` by default: it costs time
+   * and memory for each of them (docs/guide/security.md has the figures). Without `port` or `server` it does nothing.
+   */
+  readonly compression?: boolean | undefined
   /** What makes many servers one, and remembers for topics. `memory()` by default. */
   readonly broker?: Broker | undefined
   /** Wrap every call, stream, subscription and publish; the first is the outermost. */
@@ -59,6 +64,7 @@ export interface Settings {
   readonly origins: Origins
   /** Trusted proxies in front. */
   readonly proxies: number
+  readonly compression: boolean
   readonly broker: Broker | undefined
   readonly interceptors: readonly Interceptor[]
   readonly validateOutput: boolean
@@ -91,6 +97,7 @@ export function settingsOf<Context>(options: ServeOptions<Context>): Settings {
     path,
     origins: originsOf(options.origins),
     proxies: integerOf('trustProxy', Number(options.trustProxy ?? 0), 0, 16),
+    compression: booleanOf('compression', options.compression),
     broker,
     interceptors: functions('interceptors', interceptors as readonly unknown[]) as readonly Interceptor[],
     validateOutput: options.validate?.output ?? true,
@@ -100,6 +107,11 @@ export function settingsOf<Context>(options: ServeOptions<Context>): Settings {
     limits: limitsOf(options.limits),
     clock,
   }
+}
+
+function booleanOf(name: string, value: unknown = false): boolean {
+  if (typeof value === 'boolean') return value
+  throw new TypeError(`${name} must be true or false`)
 }
 
 function optionalFunction<T>(name: string, value: T): T {

@@ -18,6 +18,8 @@ export interface Caller {
   /** Read when a call begins; a refresh replaces it, and running calls keep theirs. */
   readonly context: unknown
   readonly inflight: InFlight
+  /** Slots of admissions; where there are none, they are not counted. */
+  readonly deciding?: InFlight
   /** Set by callers in this process: what they publish is nobody's own, and outlives them. */
   readonly local?: boolean
 }
@@ -42,7 +44,7 @@ export interface RunOptions {
   readonly action: 'call' | 'subscribe' | 'publish'
   readonly caller: Caller
   readonly answer: Answering
-  /** Bytes of the frame; the run holds a slot for them. An admission holds none. */
+  /** Bytes of the frame; with them the run holds one of the caller's slots. */
   readonly size?: number
   readonly timeoutMs: number | undefined
   readonly headers?: Readonly<Record<string, string>> | undefined
@@ -90,7 +92,8 @@ export class Run {
   /** What others see of a subscriber who was let in. */
   member: unknown
   readonly #parts: RunParts
-  readonly #size: number | undefined
+  readonly #slots: InFlight | undefined
+  readonly #size: number
   readonly #deadlineAt: number | undefined
   #state = RUNNING
   #unsettled = 1
@@ -100,9 +103,11 @@ export class Run {
   /** @throws what {@link InFlight.take} throws; then nothing runs. */
   constructor(parts: RunParts, options: RunOptions) {
     const { route, action, caller, answer, size, timeoutMs, headers, key, looksOn, input, message } = options
-    if (size !== undefined) caller.inflight.take(size)
+    const slots = action === 'subscribe' ? caller.deciding : size === undefined ? undefined : caller.inflight
+    slots?.take(size ?? 0)
     this.#parts = parts
-    this.#size = size
+    this.#slots = slots
+    this.#size = size ?? 0
     this.#deadlineAt = timeoutMs === undefined ? undefined : parts.clock.now() + timeoutMs
     this.route = route
     this.action = action
@@ -208,6 +213,6 @@ export class Run {
     if (this.#state.kind === 'freed') return
     this.#state = this.#state.kind === 'stopped' ? { ...this.#state, kind: 'freed' } : FREED
     this.#parts.deadlines.delete(this.#deadline)
-    if (this.#size !== undefined) this.caller.inflight.release(this.#size)
+    this.#slots?.release(this.#size)
   }
 }

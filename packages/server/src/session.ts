@@ -56,6 +56,7 @@ export class Session implements Caller, SessionHandle {
   readonly identity: string | undefined
   readonly peer: Peer
   readonly inflight: InFlight
+  readonly deciding: InFlight
   readonly subscriptions: Subscriptions
   /** The session as its calls see it. */
   session: CallSession
@@ -105,6 +106,9 @@ export class Session implements Caller, SessionHandle {
     this.#liveness = new Liveness(link, this.#intake, limits)
     this.#life = new TokenLife(limits.tokenMs)
     this.inflight = new InFlight(limits, () => link.unsentBytes)
+    // Twice, so that all may be asked about again while handlers of those that were given up have not settled.
+    const decisions = { calls: 2 * limits.subscriptions, callBytes: Number.POSITIVE_INFINITY }
+    this.deciding = new InFlight(decisions, undefined, 'decisions about subscriptions')
     this.subscriptions = new Subscriptions({
       hub,
       link,
@@ -225,7 +229,9 @@ export class Session implements Caller, SessionHandle {
   }
 
   #arrived(type: number): void {
-    if (isWork(type)) this.#intake.take()
+    // A token may have every subscription asked about again.
+    if (type === FrameType.TOKEN) this.#intake.take(1 + this.subscriptions.size)
+    else this.#intake.take(isWork(type) ? 1 : SMALL)
   }
 
   #opened(exchange: Exchange, frame: Call | Publish, size: number): void {
@@ -292,6 +298,9 @@ export class Session implements Caller, SessionHandle {
     void this.subscriptions.recheck()
   }
 }
+
+/** What a frame counts that asks for no work, so that nobody can send millions of them. */
+const SMALL = 0.1
 
 /** What counts against a session's rate. */
 function isWork(type: number): boolean {

@@ -79,7 +79,8 @@ export class Subscriptions {
   readonly #seats = new Map<string, Seat>()
   readonly #membership: Membership
   #state: 'attached' | 'detached' | 'closed' = 'detached'
-  #recheck: AbortController | undefined
+  /** One for each that is being asked about again: many listeners on one signal look like a leak to Node. */
+  #rechecks: readonly { readonly held: Held; readonly abort: AbortController }[] = []
 
   constructor(parts: SubscriptionsParts) {
     this.#parts = parts
@@ -133,13 +134,15 @@ export class Subscriptions {
 
   /** The client is somebody else now: asks again for everything, and ends what is refused. */
   async recheck(): Promise<void> {
-    this.#recheck?.abort()
-    const recheck = new AbortController()
-    this.#recheck = recheck
-    const all = [...this.#all.values()]
-    for (const each of all) if (each.kind === 'asked') each.outdated = true
-    await Promise.all(all.map(each => each.kind === 'held' && this.#askAgain(each, recheck.signal)))
-    if (this.#recheck === recheck) this.#recheck = undefined
+    this.#giveUpRechecks()
+    const rechecks: { held: Held; abort: AbortController }[] = []
+    for (const each of this.#all.values()) {
+      if (each.kind === 'held') rechecks.push({ held: each, abort: new AbortController() })
+      else each.outdated = true
+    }
+    this.#rechecks = rechecks
+    await Promise.all(rechecks.map(({ held, abort }) => this.#askAgain(held, abort.signal)))
+    if (this.#rechecks === rechecks) this.#rechecks = []
   }
 
   /** The session is over: it is present nowhere, and owns nothing. */
@@ -247,10 +250,14 @@ export class Subscriptions {
     if (presence) this.#membership.leave(presence)
   }
 
+  #giveUpRechecks(): void {
+    for (const { abort } of this.#rechecks) abort.abort()
+  }
+
   /** Everything that belongs to the socket. */
   #release(): void {
     this.#membership.detached()
-    this.#recheck?.abort()
+    this.#giveUpRechecks()
     for (const { cursor } of this.#seats.values()) cursor.close()
     for (const subscription of this.#all.values()) {
       if (subscription.kind === 'asked') subscription.abort.abort()

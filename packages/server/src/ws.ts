@@ -7,13 +7,17 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { CloseCode, reasonOf, type Socket, type SocketEvents } from '@tautline/core/wire'
-import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import { type PerMessageDeflateOptions, type ServerOptions, WebSocketServer } from 'ws'
 
 /** The subprotocol of version 1 (docs/protocol.md, "Ground rules"). */
 export const SUBPROTOCOL = 'tautline.1'
 
 /** How long a goodbye may take, in ms. */
 const CLOSE_MS = 3_000
+/** Pings and pongs of a WebSocket per second; browsers send none, and nobody needs more than a few. */
+const CONTROL_FRAMES = 100
+/** Whoever goes on for so many bytes after it was told to stop is not waited for. */
+const DEAF_BYTES = 65_536
 
 /** What upgrades keep to; see the limits of the same names. */
 export interface UpgradeLimits {
@@ -26,13 +30,31 @@ export interface UpgradeLimits {
 /** Completes upgrades that have been let in. A request that is no WebSocket handshake is answered with an HTTP error. */
 export type Upgrade = (request: IncomingMessage, raw: Duplex, head: Buffer, opened: (socket: WsSocket) => void) => void
 
-/** Makes what turns upgrade requests into sockets. */
-export function upgrader({ messageBytes, fragments, chunks, pongs }: UpgradeLimits): Upgrade {
+/**
+ * `permessage-deflate`, where it is asked for. Each socket that has compressed keeps its windows for good: these are a
+ * quarter of the usual ones. No window lives longer than a message, so that no message tells anything of another.
+ */
+const COMPRESSION: PerMessageDeflateOptions = {
+  threshold: 1_024,
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  serverMaxWindowBits: 12,
+  zlibDeflateOptions: { memLevel: 5 },
+}
+
+/**
+ * Makes what turns upgrade requests into sockets.
+ *
+ * @param compression - whether messages of 1 KiB and more are compressed for clients that offer it. However well one is
+ * compressed, it may be no larger than `messageBytes`.
+ */
+export function upgrader(limits: UpgradeLimits, compression = false): Upgrade {
+  const { messageBytes, fragments, chunks, pongs } = limits
   // Younger than its types.
   const options: ServerOptions & { readonly maxPendingAutoPongs: number; readonly closeTimeout: number } = {
     noServer: true,
     clientTracking: false,
-    perMessageDeflate: false,
+    perMessageDeflate: compression && COMPRESSION,
     maxPayload: messageBytes,
     maxFragments: fragments,
     maxBufferedChunks: chunks,
@@ -68,30 +90,47 @@ interface Raw extends Duplex {
   readonly _writableState?: { readonly writelen?: number }
 }
 
+/** As much of a WebSocket of `ws` as is used: who imports this module needs no types of `ws`. */
+export interface WebSocketOfWs {
+  readonly bufferedAmount: number
+  readonly isPaused: boolean
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'message', listener: (data: unknown, isBinary: boolean) => void): unknown
+  on(event: 'ping' | 'pong', listener: () => void): unknown
+  on(event: 'close', listener: (code: number, reason: { toString(): string }) => void): unknown
+  send(data: Uint8Array, sent: () => void): void
+  close(code: number, reason: string): void
+  terminate(): void
+  pause(): void
+  resume(): void
+}
+
 /** An open WebSocket of `ws`, as Tautline uses it. */
 export class WsSocket implements Socket {
   /** Told when it is gone, after whoever listens. */
   onGone: ((socket: WsSocket) => void) | undefined
-  readonly #ws: WebSocket
+  readonly #ws: WebSocketOfWs
   readonly #raw: Raw | undefined
   #events: SocketEvents | undefined
   #closing = false
   #failure = 0
   #readBefore = 0
   #partialSince: number | undefined
+  #controls = 0
+  #controlsIn = 0
 
   /**
    * @param ws - a WebSocket that is open, and that nobody else listens to.
    * @param raw - the TCP or TLS socket below it, by which half-sent messages are found.
    */
-  constructor(ws: WebSocket, raw?: Duplex) {
+  constructor(ws: WebSocketOfWs, raw?: Duplex) {
     this.#ws = ws
     this.#raw = raw
     this.#whole()
     ws.on('error', error => this.#failed(error))
     ws.on('message', (data, isBinary) => this.#message(data, isBinary))
-    ws.on('ping', () => this.#whole())
-    ws.on('pong', () => this.#whole())
+    ws.on('ping', () => this.#control())
+    ws.on('pong', () => this.#control())
     ws.on('close', (code, reason) => this.#closed(code, reason.toString()))
   }
 
@@ -137,6 +176,23 @@ export class WsSocket implements Socket {
     else if (now - this.#partialSince >= messageMs) this.abandon()
   }
 
+  /**
+   * Lets no more than so many bytes in, whether or not they make up a message: nobody knows yet who sends them.
+   *
+   * @returns what lifts the limit.
+   */
+  restrict(bytes: number): () => void {
+    const raw = this.#raw
+    let left = bytes
+    const count = (chunk: Uint8Array): void => {
+      left -= chunk.length
+      if (left < -DEAF_BYTES) this.abandon()
+      else if (left < 0) this.close(CloseCode.PROTOCOL_ERROR, `more than ${bytes} bytes before WELCOME`)
+    }
+    raw?.on('data', count)
+    return () => raw?.off('data', count)
+  }
+
   /** This process was asleep: how long that took says nothing about the other side. */
   grace(): void {
     this.#partialSince = undefined
@@ -145,7 +201,7 @@ export class WsSocket implements Socket {
   /** One for all messages: a closure for each would cost more than sending it. */
   readonly #sent = (): void => this.#events?.drain()
 
-  #message(data: WebSocket.RawData, isBinary: boolean): void {
+  #message(data: unknown, isBinary: boolean): void {
     this.#whole()
     if (this.#closing) return
     if (!isBinary || !(data instanceof Uint8Array)) {
@@ -155,15 +211,28 @@ export class WsSocket implements Socket {
     this.#events?.message(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
   }
 
+  /** A ping costs its sender six bytes, and each is answered. */
+  #control(): void {
+    this.#whole()
+    const second = Math.floor(performance.now() / 1_000)
+    if (second !== this.#controlsIn) this.#controls = 0
+    this.#controlsIn = second
+    this.#controls += 1
+    if (this.#controls <= CONTROL_FRAMES || this.#closing) return
+    this.close(CloseCode.POLICY, 'too many pings')
+    this.#ws.pause()
+  }
+
   #whole(): void {
     this.#readBefore = this.#raw?.bytesRead ?? 0
     this.#partialSince = undefined
   }
 
   /** `close` follows; on this side its code says nothing. */
-  #failed(error: Error & { readonly code?: string }): void {
-    if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#failure = CloseCode.TOO_BIG
-    else if (error.code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') this.#failure = CloseCode.POLICY
+  #failed(error: Error): void {
+    const code = 'code' in error ? error.code : undefined
+    if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#failure = CloseCode.TOO_BIG
+    else if (code === 'WS_ERR_TOO_MANY_BUFFERED_PARTS') this.#failure = CloseCode.POLICY
   }
 
   #closed(code: number, reason: string): void {

@@ -14,11 +14,13 @@ const ACK_FRAMES = 64
 const ACK_BYTES = 128 * 1024
 const ACK_MS = 1_000
 
-/** Bytes held while reading is paused and the transport cannot pause. */
+/** Bytes held while reading is paused and the transport cannot pause; of one that can, as many beyond one message. */
 const HELD_BYTES = 256 * 1024
 
 /** What a link tells its owner. */
 export interface LinkEvents {
+  /** A frame of this type came in, be it one of the link's own or one that nobody knows; for who counts them. */
+  arrived?(type: number): void
   /** A frame came in, neither ACK, PING nor PONG; `size` is its bytes on the wire. */
   frame(frame: Frame, size: number): void
   /** A PONG came in. */
@@ -268,9 +270,11 @@ export class Link {
     else this.#read(socket, bytes)
   }
 
+  /** A transport that pauses still brings what it had read: a little, unless it was compressed. */
   #hold(socket: Socket, bytes: Uint8Array): void {
+    const most = socket.pause ? HELD_BYTES + this.#options.limits.receiveBytes : HELD_BYTES
     this.#heldBytes += bytes.length
-    if (!socket.pause && this.#heldBytes > HELD_BYTES) {
+    if (this.#heldBytes > most) {
       this.#options.events.broken(new ProtocolError('messages while paused', 4029))
     } else this.#held.push(bytes.slice())
   }
@@ -290,6 +294,7 @@ export class Link {
     if (socket !== this.#socket) return
     if (isCounted(value[0] as number)) this.#count(size)
     const frame = parseFrame(value, this.#options.from)
+    this.#options.events.arrived?.(value[0] as number)
     if (!frame) return
     if (frame[0] === FrameType.ACK) {
       this.#replay.forget(frame[1])

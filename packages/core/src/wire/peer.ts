@@ -8,7 +8,7 @@ import type { Sender } from './replay.ts'
 
 /** What a peer tells the session (server) or connection (client) that owns it. */
 export interface PeerEvents {
-  /** Server: a frame of this type has come in, and is about to be acted upon; for who counts them. */
+  /** Server: a frame of this type came in, whatever becomes of it; for who counts them. */
   arrived?(type: number): void
   /** Server: a call, stream or publish begins. */
   opened?(exchange: Exchange, frame: Call | Publish, size: number): void
@@ -63,6 +63,7 @@ export class Peer implements ExchangePeer {
       deadlines,
       limits,
       events: {
+        arrived: type => events.arrived?.(type),
         frame: (frame, size) => this.#receive(frame, size),
         pong: () => events.pong?.(),
         broken: error => events.broken(error),
@@ -125,7 +126,6 @@ export class Peer implements ExchangePeer {
   }
 
   #receive(frame: Frame, size: number): void {
-    this.#options.events.arrived?.(frame[0])
     switch (frame[0]) {
       case FrameType.CALL:
       case FrameType.PUBLISH:

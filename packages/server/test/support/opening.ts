@@ -87,7 +87,9 @@ export class Wire {
   until(pattern: RegExp): Promise<void> {
     return new Promise(resolve => {
       const look = () => {
-        if (pattern.test(this.text)) resolve()
+        if (!pattern.test(this.text)) return
+        this.socket.off('data', look)
+        resolve()
       }
       this.socket.on('data', look)
       look()
