@@ -3,6 +3,7 @@
  *
  * @module @tautline/testing
  */
+export { expectClean } from './clean.ts'
 export { VirtualClock } from './clock.ts'
 export type { Conditions } from './direction.ts'
 export { type Acceptor, Line, type LineClient, type Way } from './line.ts'

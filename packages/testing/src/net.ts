@@ -20,6 +20,8 @@ export interface Network {
   readonly clock: VirtualClock
   /** The chance of this network: numbers from 0 to 1 that its seed decides. */
   readonly random: () => number
+  /** Connections on all lines that at least one side still holds. */
+  readonly connections: number
   /** A line to a server, for one client. Without a server its dials are refused until `line.to(server)`. */
   line(server?: Acceptor): Line
   /** Lets `ms` milliseconds pass, with all that happens in them. */
@@ -57,10 +59,18 @@ export function net(options: NetOptions = {}): Network {
     jitterMs: options.jitterMs ?? 0,
     bytesPerSecond: options.bytesPerSecond ?? Number.POSITIVE_INFINITY,
   }
+  const lines: Line[] = []
   return {
     clock,
     random,
-    line: server => new Line(clock, random, conditions, server),
+    get connections() {
+      return lines.reduce((sum, line) => sum + line.connections, 0)
+    },
+    line(server) {
+      const line = new Line(clock, random, conditions, server)
+      lines.push(line)
+      return line
+    },
     advance: ms => clock.advance(ms),
     settle: () => clock.settle(),
     async until(promise, withinMs = 60_000) {
