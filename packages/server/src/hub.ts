@@ -48,7 +48,6 @@ export class Hub implements TopicsPort {
   readonly #offStatus: () => void
   readonly #late = new Set<Deadline>()
   #check: Deadline | undefined
-  #comparing = false
 
   constructor(parts: HubParts) {
     const { broker, deadlines, limits } = parts
@@ -160,28 +159,24 @@ export class Hub implements TopicsPort {
 
   /** Asks the broker for the newest of every channel: a lost last message is found, too. */
   async #compare(): Promise<void> {
-    if (this.#comparing) return
-    this.#comparing = true
     const channels = [...this.#seats.values()].map(seat => seat.channel).filter(channel => channel.retains)
     for (let i = 0; i < channels.length; i += CHECK_CHANNELS) {
-      await this.#compareSome(channels.slice(i, i + CHECK_CHANNELS))
+      const isAnswered = await this.#compareSome(channels.slice(i, i + CHECK_CHANNELS))
+      if (!isAnswered) return
     }
-    this.#comparing = false
   }
 
-  async #compareSome(channels: readonly Channel[]): Promise<void> {
+  /** Whether the broker answered; one that does not is asked again soon. */
+  async #compareSome(channels: readonly Channel[]): Promise<boolean> {
     const { broker, deadlines, failures } = this.#parts
     const turns = channels.map(channel => channel.turns)
     const asked = ask(deadlines, () => broker.heads(channels.map(channel => channel.ref)))
-    // A broker that does not answer is asked again soon.
-    const positions = await asked.catch(error => {
-      failures.report(error, 'broker')
-      return []
-    })
-    for (const [i, position] of positions.entries()) {
-      const channel = channels[i]
-      if (channel) this.#compareOne(channel, position, turns[i] ?? 0)
+    const positions = await asked.catch(error => void failures.report(error, 'broker'))
+    for (const [i, channel] of channels.entries()) {
+      const position = positions?.[i]
+      if (position) this.#compareOne(channel, position, turns[i] ?? 0)
     }
+    return positions !== undefined
   }
 
   /** What the broker has and the feed has not may be on its way: looked at again a little later. */

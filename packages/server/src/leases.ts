@@ -4,8 +4,9 @@ import type { Broker, BrokerChannel } from './broker.ts'
 
 /** A key that this process holds is gone so many ms after the process is. */
 export const LEASE_MS = 30_000
-/** It is renewed this often, in ms. */
+/** It is renewed this often, in ms; when the broker does not answer, sooner. */
 const RENEW_MS = 10_000
+const RETRY_MS = 2_000
 
 interface Held {
   readonly channel: BrokerChannel
@@ -52,21 +53,23 @@ export class Leases {
   }
 
   async #renew(): Promise<void> {
-    await Promise.all([...this.#held.values()].map(held => this.#renewAll(held)))
+    const answered = await Promise.all([...this.#held.values()].map(held => this.#renewAll(held)))
     this.#rest()
-    if (this.#held.size > 0) this.#deadline = this.#deadlines.add(RENEW_MS, () => void this.#renew())
+    const ms = answered.includes(false) ? RETRY_MS : RENEW_MS
+    if (this.#held.size > 0) this.#deadline = this.#deadlines.add(ms, () => void this.#renew())
   }
 
-  async #renewAll({ channel, keys }: Held): Promise<void> {
+  /** Whether the broker answered. A lease that ran out while it did not shows when it does. */
+  async #renewAll({ channel, keys }: Held): Promise<boolean> {
     const asked = new Map(keys)
     const renewal = ask(this.#deadlines, () => this.#broker.renew(channel, asked, LEASE_MS))
-    // Who cannot be asked now is asked again; a lease that ran out meanwhile shows then.
-    const lost = await renewal.catch(() => [])
-    for (const key of lost) {
+    const lost = await renewal.catch(() => undefined)
+    for (const key of lost ?? []) {
       if (keys.get(key) !== asked.get(key)) continue
       this.release(channel, key)
       this.#lost(channel, key)
     }
+    return lost !== undefined
   }
 
   #rest(): void {

@@ -355,6 +355,17 @@ export function brokerSuite(name: string, make: () => Promise<BrokerUnderTest>):
       await eventually(told, ['1 a=1', '2 b=2', '3 b gone', '4 a gone'])
     })
 
+    test('no lease outlives the memory of its channel', async () => {
+      const channel = room({ kind: 'latest', count: 5, seconds: 10 })
+      await publish(channel, '1', { key: 'a', leaseMs: 5_000 })
+      await under.advance(4_000)
+      expect(await broker.renew(channel, new Map([['a', 1]]), 30_000)).toEqual([])
+      await under.advance(4_000)
+      expect(await all(channel)).toEqual(['1 a=1'])
+      await under.advance(4_000)
+      expect(await all(channel)).toEqual(['2 a gone'])
+    })
+
     test('what is gone, or somebody else has published since, is not renewed', async () => {
       const channel = room(LATEST)
       for (const key of ['mine', 'theirs', 'gone']) await publish(channel, '!', { key, leaseMs: 10_000 })

@@ -178,6 +178,22 @@ test('who has read half of the keys goes on in the middle, though retractions fr
   await house.end(guest)
 })
 
+test('the position that is given is as of when the keys were read, and what came since follows', async () => {
+  const clock = new VirtualClock()
+  const broker = new FaultyBroker(clock)
+  const house = new House({ clock, broker })
+  await house.publish(rooms.latest, { who: 'ada', at: 1 })
+  const guest = new Guest(house)
+  broker.readMs = 300
+  const id = guest.subscribe('latest', { rewind: 5 })
+  await clock.advance(100)
+  await house.publish(rooms.latest, { who: 'bob', at: 2 })
+  await clock.advance(1_000)
+  expect(guest.answer(id)).toMatchObject({ offset: 0, head: 1 })
+  expect(guest.news()).toEqual(['m1:ada/1', 'm2:bob/2'])
+  await house.end(guest)
+})
+
 test('without memory only what comes is told, and coming back is a gap', async () => {
   const house = new House()
   const guest = new Guest(house)
