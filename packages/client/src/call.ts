@@ -60,7 +60,7 @@ export function call(line: Line, entry: ProcedureEntry, input: unknown, options:
       input,
       options,
       timeout: options.timeout ?? entry.timeout ?? line.settings.timeout,
-      prepare: () => encoded(entry.input, input, `input of ${entry.path}`),
+      prepare: () => encoded(entry, entry.input, input, 'input of'),
       frame: (id, [body], timeoutMs, headers) => [
         FrameType.CALL,
         id,
@@ -171,8 +171,8 @@ export function begin(line: Line, beginning: Beginning): Request | undefined {
  *
  * @throws what {@link refusalOf} says in words
  */
-export function encoded(schema: Part | undefined, value: unknown, what: string): readonly Encoded[] {
-  check(schema, value, what)
+export function encoded(entry: AnyEntry, part: Part | undefined, value: unknown, what: string): readonly Encoded[] {
+  check(entry, part, value, what)
   return value === undefined ? [] : [encodeValue(value)]
 }
 

@@ -7,7 +7,7 @@ import {
   FrameType,
   type HelloFields,
   ProtocolError,
-  parseFrame,
+  parseFromServer,
   SCAN_LIMITS,
   type Socket,
   type WelcomeFields,
@@ -104,7 +104,7 @@ function welcomeIn(bytes: Uint8Array): WelcomeFields | ProtocolError {
   let welcome: WelcomeFields | ProtocolError = new ProtocolError('a first message that is not WELCOME alone')
   try {
     decodeMessage(bytes, { ...SCAN_LIMITS, frames: 1 }, value => {
-      const frame = parseFrame(value, 'server')
+      const frame = parseFromServer(value)
       if (frame?.[0] === FrameType.WELCOME) welcome = frame[1]
     })
   } catch (error) {

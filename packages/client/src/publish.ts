@@ -33,8 +33,8 @@ export class Publishes {
     options: PublishOptions = {},
   ): Promise<Position | undefined> {
     try {
-      check(entry.params, params, `params of ${entry.path}`)
-      check(entry.publish, message, `message to ${entry.path}`)
+      check(entry, entry.params, params, 'params of')
+      check(entry, entry.publish, message, 'message to')
       const send = async () => positionOf(await this.#line.publish(entry, params, message, options))
       if (!options.volatile || this.#line.writable) return await send()
       if (!this.#attached) return this.#drop()

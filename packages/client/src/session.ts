@@ -8,6 +8,7 @@ import {
   Heartbeat,
   Peer,
   ProtocolError,
+  parseFromServer,
   SCAN_LIMITS,
   type Socket,
   type WelcomeFields,
@@ -69,7 +70,7 @@ export class Session {
     this.#clock = clock
     this.#welcome = welcome
     this.peer = new Peer({
-      role: 'client',
+      parse: parseFromServer,
       clock,
       deadlines,
       limits: {

@@ -66,7 +66,7 @@ export function startStream(
     timeout: options.timeout ?? entry.timeout,
     window,
     prepare() {
-      const sent = encoded(entry.input, input, `input of ${entry.path}`)
+      const sent = encoded(entry, entry.input, input, 'input of')
       if (entry.up) source = iteratorOf(options.up)
       return sent
     },
@@ -95,7 +95,7 @@ export function startStream(
 
   async function pump(exchange: Exchange, items: Pulled): Promise<void> {
     try {
-      await exchange.pump(items, item => encoded(entry.up, item, `item of ${entry.path}`)[0])
+      await exchange.pump(items, item => encoded(entry, entry.up, item, 'item of')[0])
       exchange.end()
     } catch (thrown) {
       const error = refusalOf(thrown)

@@ -1,5 +1,5 @@
 import type { Position, Subscription as PublicSubscription, SubscriptionState, TopicEntry } from '@tautline/core'
-import { CODES, type CodeInfo, type Gap, TautlineError } from '@tautline/core'
+import { CODES, type Gap, isCanonicalCode, TautlineError } from '@tautline/core'
 import { positionText, readPosition, type SubscribedFields, type SubscribeFields } from '@tautline/core/wire'
 
 /** What a subscription asks the server for. */
@@ -134,9 +134,10 @@ export class Subscription implements PublicSubscription {
    * may be retried: what it has is worth more than what a newcomer hopes for.
    */
   refused(error: TautlineError): void {
-    const info: CodeInfo | undefined = (CODES as Readonly<Record<string, CodeInfo>>)[error.code]
+    const { code } = error
     if (this.#state === 'closed') return
-    if (error.code !== 'UNAVAILABLE' && (this.#state === 'pending' || !info?.retryable)) return this.end(error)
+    const retryable = isCanonicalCode(code) && CODES[code].retryable
+    if (code !== 'UNAVAILABLE' && (this.#state === 'pending' || !retryable)) return this.end(error)
     this.#attempts ||= 1
     this.#again()
   }

@@ -161,7 +161,7 @@ export class Subscriptions implements Desk {
     this.#line.clock.clearTimeout(seat.timer)
     try {
       if (!this.#attached) this.#line.open()
-      if (!seat.params) check(entry.params, params, `params of ${path}`)
+      if (!seat.params) check(entry, entry.params, params, 'params of')
       seat.params ??= encodeValue(params)
       const fields = subscription.fields()
       const former = subscription.state === 'pending' && gone.find(old => old.channel && sameChannel(seat, old))

@@ -1,4 +1,4 @@
-import { TautlineError, type TopicEntry } from '@tautline/core'
+import { parse, TautlineError, type TopicEntry } from '@tautline/core'
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import { FakeLine } from './support/fake-line.ts'
@@ -53,6 +53,7 @@ describe('publishing', () => {
   it('rejects what does not fit its schema before anything is sent; the value goes as given', async () => {
     const checked: TopicEntry = {
       ...log,
+      '~parse': parse,
       params: z.object({ room: z.string() }),
       publish: z.object({ text: z.string().transform(text => text.length) }),
     }

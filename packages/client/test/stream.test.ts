@@ -359,7 +359,7 @@ describe('a stream of items up', () => {
     )
     await clock.settle()
     expect(sum.error).toMatchObject({ code: 'INTERNAL', cause })
-    expect(heard).toMatchObject({ code: 'INTERNAL', message: 'internal error' })
+    expect(heard).toMatchObject({ code: 'INTERNAL', message: 'internal' })
     expect(await leftOver()).toEqual(NOTHING)
   })
 

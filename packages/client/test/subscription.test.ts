@@ -1,4 +1,4 @@
-import { type Gap, TautlineError, type TopicEntry } from '@tautline/core'
+import { type Gap, parse, TautlineError, type TopicEntry } from '@tautline/core'
 import { FrameType, type Message } from '@tautline/core/wire'
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
@@ -474,7 +474,7 @@ describe('a refusal', () => {
   })
 
   it('is made here when the params, the position or the rewind cannot be', async () => {
-    const checked: TopicEntry = { ...log, params: z.object({ room: z.string() }) }
+    const checked: TopicEntry = { ...log, '~parse': parse, params: z.object({ room: z.string() }) }
     const line = new FakeLine()
     for (const all of [
       listener(checked, {}, line, { room: 1 }),

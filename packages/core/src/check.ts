@@ -1,6 +1,6 @@
 import { isCanonicalCode } from './errors.ts'
 import { memoryOf } from './retain.ts'
-import { isSchema } from './schema.ts'
+import { isSchema, parse } from './schema.ts'
 
 type Options = Readonly<Record<string, unknown>>
 type Check = (value: unknown, name: string) => void
@@ -61,11 +61,9 @@ export function checkEntry(entry: Options & { readonly kind: string }, path: str
     throw new TypeError(`${path}: ${error instanceof Error ? error.message : String(error)}`)
   }
   const present = Object.entries(options).filter(([, value]) => value !== undefined)
-  return Object.freeze({
-    kind,
-    path,
-    ...Object.fromEntries(present.map(([name, value]) => [name, frozen(name, value)])),
-  })
+  const checked = { kind, path, ...Object.fromEntries(present.map(([name, value]) => [name, frozen(name, value)])) }
+  // Not enumerable: an entry is what was declared, also to who prints or compares it.
+  return Object.freeze(Object.defineProperty(checked, '~parse', { value: parse }))
 }
 
 function checkOptions(options: Options, checks: Readonly<Record<string, Check>>): void {

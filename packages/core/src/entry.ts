@@ -1,5 +1,5 @@
 import type { Retain } from './retain.ts'
-import type { Part, Schema } from './schema.ts'
+import type { Part, parse, Schema } from './schema.ts'
 
 /** The three shapes an entry of a contract can have. */
 export type Kind = 'procedure' | 'stream' | 'topic'
@@ -12,8 +12,17 @@ export interface ErrorMap {
   readonly [code: string]: Schema | null
 }
 
+/** What all entries have in common. */
+interface Checked {
+  /**
+   * What checks values by the schemas of this entry; an outline has none. It hangs here, so that a page with an outline
+   * carries nothing that deals with validators.
+   */
+  readonly '~parse'?: typeof parse
+}
+
 /** What procedures and streams have in common. */
-interface Callable {
+interface Callable extends Checked {
   /** The dotted path in the contract, `'rooms.post'`. */
   readonly path: string
   readonly input?: Part | undefined
@@ -41,7 +50,7 @@ export interface StreamEntry extends Callable {
 }
 
 /** A topic as code sees it that walks a contract or an outline. */
-export interface TopicEntry {
+export interface TopicEntry extends Checked {
   readonly kind: 'topic'
   /** The dotted path in the contract, `'rooms.feed'`. */
   readonly path: string

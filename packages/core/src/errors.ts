@@ -20,8 +20,6 @@ export type CanonicalCode =
 
 /** What is known of a canonical code, whoever raised it. */
 export interface CodeInfo {
-  /** The text of an error that was given none. */
-  readonly message: string
   /**
    * Trying the same call again may help. It says nothing about whether that is *safe*: that is
    * {@link TautlineError.mayHaveRun} together with `idempotent` or an `idempotencyKey`.
@@ -29,23 +27,26 @@ export interface CodeInfo {
   readonly retryable: boolean
 }
 
+const FINAL: CodeInfo = Object.freeze({ retryable: false })
+const RETRYABLE: CodeInfo = Object.freeze({ retryable: true })
+
 /** The canonical codes and what they mean. A call that fails without a declared error fails with one of these. */
 export const CODES: Readonly<Record<CanonicalCode, CodeInfo>> = Object.freeze({
-  INVALID_ARGUMENT: { message: 'the value does not fit its schema', retryable: false },
-  UNAUTHENTICATED: { message: 'who you are is not known, or no longer', retryable: false },
-  PERMISSION_DENIED: { message: 'this is not allowed', retryable: false },
-  NOT_FOUND: { message: 'there is no such thing', retryable: false },
-  ALREADY_EXISTS: { message: 'this exists already', retryable: false },
-  RESOURCE_EXHAUSTED: { message: 'a limit is reached', retryable: true },
-  FAILED_PRECONDITION: { message: 'the present state does not allow this', retryable: false },
-  ABORTED: { message: 'another call was in the way', retryable: true },
-  CANCELLED: { message: 'the caller lost interest', retryable: false },
-  DEADLINE_EXCEEDED: { message: 'no answer in time', retryable: true },
-  UNIMPLEMENTED: { message: 'there is no such entry', retryable: false },
-  UNAVAILABLE: { message: 'the other side cannot be reached', retryable: true },
-  DATA_LOSS: { message: 'messages were lost for good', retryable: false },
-  INTERNAL: { message: 'internal error', retryable: false },
-  UNKNOWN: { message: 'unknown error', retryable: false },
+  INVALID_ARGUMENT: FINAL,
+  UNAUTHENTICATED: FINAL,
+  PERMISSION_DENIED: FINAL,
+  NOT_FOUND: FINAL,
+  ALREADY_EXISTS: FINAL,
+  RESOURCE_EXHAUSTED: RETRYABLE,
+  FAILED_PRECONDITION: FINAL,
+  ABORTED: RETRYABLE,
+  CANCELLED: FINAL,
+  DEADLINE_EXCEEDED: RETRYABLE,
+  UNIMPLEMENTED: FINAL,
+  UNAVAILABLE: RETRYABLE,
+  DATA_LOSS: FINAL,
+  INTERNAL: FINAL,
+  UNKNOWN: FINAL,
 })
 
 /** Says whether `code` is one of {@link CODES}. */
@@ -72,6 +73,8 @@ export interface TautlineErrorOptions<Data = unknown> {
   readonly mayHaveRun?: boolean | undefined
   /** What is wrong with the value, for `INVALID_ARGUMENT`. */
   readonly issues?: readonly Issue[] | undefined
+  /** When it is worth trying again, for `RESOURCE_EXHAUSTED`, in ms from now. */
+  readonly retryAfterMs?: number | undefined
 }
 
 /** The map of a FAIL frame (protocol: Frames, 5), and of `error` in SUBSCRIBED and UNSUBSCRIBE. */
@@ -88,6 +91,7 @@ const MAX_MESSAGE = 2_048
 const MAX_INCIDENT = 64
 const MAX_ISSUES = 11 // the ten of schema.ts and its line that says there were more
 const MAX_PATH = 8
+const MAX_DELAY = 2_147_483_647 // no timer waits longer
 
 /**
  * The one error of Tautline: what a handler throws on purpose, and what every failed call rejects with.
@@ -108,9 +112,11 @@ export class TautlineError<Code extends string = string, Data = unknown> extends
   declare readonly mayHaveRun?: boolean
   /** With `INVALID_ARGUMENT`: what is wrong with the value, at most ten issues. */
   declare readonly issues?: readonly Issue[]
+  /** With `RESOURCE_EXHAUSTED`, where it is known: in how many ms it is worth trying again. */
+  declare readonly retryAfterMs?: number
 
   /**
-   * @param message - for people; the text of {@link CODES} when absent or empty.
+   * @param message - for people; the code, a canonical one in plain words, when absent or empty.
    */
   constructor(code: Code, message?: string, options: TautlineErrorOptions<Data> = {}) {
     super(message || defaultMessage(code), 'cause' in options ? { cause: options.cause } : undefined)
@@ -119,6 +125,7 @@ export class TautlineError<Code extends string = string, Data = unknown> extends
     if (options.incident !== undefined) this.incident = options.incident
     if (options.mayHaveRun !== undefined) this.mayHaveRun = options.mayHaveRun
     if (options.issues !== undefined) this.issues = options.issues
+    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs
   }
 
   /**
@@ -132,7 +139,7 @@ export class TautlineError<Code extends string = string, Data = unknown> extends
 
 /** The map that says this error to the other side. `cause` and `stack` are not in it. */
 export function toWire(error: TautlineError): WireError {
-  const data = error.issues === undefined ? error.data : { issues: error.issues }
+  const data = dataOf(error)
   return {
     code: shorten(error.code, MAX_CODE),
     message: shorten(error.message, MAX_MESSAGE),
@@ -142,21 +149,32 @@ export function toWire(error: TautlineError): WireError {
   }
 }
 
+function dataOf({ data, issues, retryAfterMs }: TautlineError): unknown {
+  if (issues !== undefined) return { issues }
+  return retryAfterMs === undefined ? data : { retryAfterMs }
+}
+
 /** The error that such a map says. Never throws: what is missing or not as it should be is replaced, cut or dropped. */
 export function fromWire(map: unknown): TautlineError {
   const { code, message, data, incident, mayHaveRun } = isRecord(map) ? map : {}
   const known = typeof code === 'string' && /^[A-Za-z][A-Za-z0-9_]*$/.test(code) && code.length <= MAX_CODE
   const issues = code === 'INVALID_ARGUMENT' && isRecord(data) ? readIssues(data.issues) : undefined
+  const retryAfterMs = code === 'RESOURCE_EXHAUSTED' && isRecord(data) ? readDelay(data.retryAfterMs) : undefined
   return new TautlineError(
     known ? code : 'UNKNOWN',
     typeof message === 'string' ? shorten(message, MAX_MESSAGE) : undefined,
     {
-      data: issues === undefined ? (data ?? undefined) : undefined,
+      data: issues === undefined && retryAfterMs === undefined ? (data ?? undefined) : undefined,
       incident: typeof incident === 'string' ? shorten(incident, MAX_INCIDENT) : undefined,
       mayHaveRun: typeof mayHaveRun === 'boolean' ? mayHaveRun : undefined,
       issues,
+      retryAfterMs,
     },
   )
+}
+
+function readDelay(value: unknown): number | undefined {
+  return typeof value === 'number' && value >= 0 && value <= MAX_DELAY ? value : undefined
 }
 
 function readIssues(value: unknown): Issue[] | undefined {
@@ -178,6 +196,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null
 }
 
+/** `'not found'`, and a declared code as it is. */
 function defaultMessage(code: string): string {
-  return isCanonicalCode(code) ? CODES[code].message : code
+  return isCanonicalCode(code) ? code.toLowerCase().replaceAll('_', ' ') : code
 }

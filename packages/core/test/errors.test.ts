@@ -11,7 +11,7 @@ describe('TautlineError', () => {
   })
 
   it('says something of its code when it is given no message', () => {
-    expect(new TautlineError('NOT_FOUND').message).toBe(CODES.NOT_FOUND.message)
+    expect(new TautlineError('NOT_FOUND').message).toBe('not found')
     expect(new TautlineError('MUTED').message).toBe('MUTED')
   })
 
@@ -29,7 +29,7 @@ describe('TautlineError', () => {
     'keeps whatever else was thrown as the cause of an INTERNAL that says nothing of it: %s',
     thrown => {
       const error = TautlineError.from(thrown)
-      expect(error).toMatchObject({ code: 'INTERNAL', message: CODES.INTERNAL.message, data: undefined })
+      expect(error).toMatchObject({ code: 'INTERNAL', message: 'internal', data: undefined })
       expect(error.cause).toBe(thrown)
     },
   )
@@ -77,6 +77,19 @@ describe('an error on the wire', () => {
     expect(fromWire(wire)).toMatchObject({ issues, data: undefined })
   })
 
+  it('says when to try again, and takes no other delay than a timer can wait for', () => {
+    const error = new TautlineError('RESOURCE_EXHAUSTED', 'slow down', { retryAfterMs: 1_500 })
+    expect(toWire(error)).toEqual({ code: 'RESOURCE_EXHAUSTED', message: 'slow down', data: { retryAfterMs: 1_500 } })
+    expect(fromWire(toWire(error))).toMatchObject({ retryAfterMs: 1_500, data: undefined })
+    for (const retryAfterMs of [-1, Number.NaN, 2 ** 31, '1', null]) {
+      const map = { code: 'RESOURCE_EXHAUSTED', message: '', data: { retryAfterMs } }
+      expect(fromWire(map).retryAfterMs).toBeUndefined()
+    }
+    const other = fromWire({ code: 'FULL', message: '', data: { retryAfterMs: 1 } })
+    expect(other).toMatchObject({ data: { retryAfterMs: 1 } })
+    expect(other.retryAfterMs).toBeUndefined()
+  })
+
   it('carries the data of a declared error', () => {
     expect(fromWire(toWire(new TautlineError('ROOM_CLOSED', '', { data: { until: 7 } }))).data).toEqual({ until: 7 })
   })
@@ -100,7 +113,7 @@ describe('an error on the wire', () => {
 
   it('takes no field that has another type', () => {
     const error = fromWire({ code: 'INTERNAL', message: {}, incident: 5, mayHaveRun: 'yes', data: null })
-    expect(error).toMatchObject({ message: CODES.INTERNAL.message, data: undefined })
+    expect(error).toMatchObject({ message: 'internal', data: undefined })
     expect(Object.keys(error).sort()).toEqual(['code', 'data', 'name'])
   })
 

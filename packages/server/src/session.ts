@@ -10,6 +10,7 @@ import {
   Peer,
   ProtocolError,
   type Publish,
+  parseFromClient,
   reasonOf,
   type Socket,
 } from '@tautline/core/wire'
@@ -80,7 +81,7 @@ export class Session implements Caller, SessionHandle {
     this.identity = credentials.identity
     this.session = { id: this.id, identity: this.identity, address: arrival.address }
     this.peer = new Peer({
-      role: 'server',
+      parse: parseFromClient,
       clock,
       deadlines,
       window: limits.window,

@@ -151,7 +151,7 @@ describe('a handler that goes wrong', () => {
     const { error } = await ask('math.double', 1)
     expect(error).toMatchObject({
       code: 'INTERNAL',
-      message: 'internal error',
+      message: 'internal',
       incident: expect.stringMatching(/^[\w-]{21}$/),
     })
     expect(JSON.stringify({ ...error })).not.toContain('hunter2')
@@ -265,7 +265,7 @@ describe('call.error', () => {
     expect(await told('CLOSED', { until }, 'at night', options)).toEqual(['CLOSED', 'at night', { until }, undefined])
     expect(await told('MUTED', 'for a while', options)).toEqual(['MUTED', 'for a while', undefined, undefined])
     expect(await told('ABORTED', 'once more', options)).toEqual(['ABORTED', 'once more', undefined, undefined])
-    expect(await told('NOT_FOUND')).toEqual(['NOT_FOUND', 'there is no such thing', undefined, undefined])
+    expect(await told('NOT_FOUND')).toEqual(['NOT_FOUND', 'not found', undefined, undefined])
   })
 })
 

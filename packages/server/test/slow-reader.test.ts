@@ -1,4 +1,4 @@
-import { decodeMessage, FrameType, Link, pipe, SCAN_LIMITS, systemClock } from '@tautline/core/wire'
+import { decodeMessage, FrameType, Link, parseFromClient, pipe, SCAN_LIMITS, systemClock } from '@tautline/core/wire'
 import { expect, test } from 'vitest'
 import { VirtualClock } from '../../testing/src/clock.ts'
 import { Flow } from '../src/flow.ts'
@@ -290,7 +290,7 @@ test('over a real link, a client in catch-up never has more unsent than high wat
   const limits = { highWaterBytes: 100_000, lowWaterBytes: 20_000, subscriptions: 1 }
   let most = 0
   const link = new Link({
-    from: 'client',
+    parse: parseFromClient,
     clock: systemClock,
     deadlines: house.deadlines,
     limits: { sendBytes: MiB, receiveBytes: MiB, replayBytes: MiB, itemWaterBytes: MiB, scan: SCAN_LIMITS },

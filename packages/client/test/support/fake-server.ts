@@ -9,7 +9,7 @@ import {
   type HelloFields,
   Peer,
   type Publish,
-  parseFrame,
+  parseFromClient,
   pipe,
   SCAN_LIMITS,
   type Socket,
@@ -85,7 +85,7 @@ export class FakeSession {
   constructor(server: FakeServer, id: string) {
     this.id = id
     this.peer = new Peer({
-      role: 'server',
+      parse: parseFromClient,
       clock: server.clock,
       deadlines: server.deadlines,
       limits: {
@@ -143,7 +143,7 @@ export class FakeServer {
     far.listen({
       message: bytes => {
         decodeMessage(bytes, SCAN_LIMITS, value => {
-          const frame = parseFrame(value, 'client')
+          const frame = parseFromClient(value)
           if (frame?.[0] !== FrameType.HELLO) throw new Error('a first frame that is no HELLO')
           dialled.hello = frame[1]
         })

@@ -9,6 +9,9 @@ export const Longest = { token: 8_192, headers: 8_192, channel: 1_024, key: 1_02
 /** Most headers of a call, and most names in `features`. */
 export const MOST_NAMES = 64
 
+/** Largest `window` that a CALL may ask for, in bytes. */
+export const LARGEST_WINDOW = 1_048_576
+
 /** What a timer can wait for, in ms; told to wait longer, it fires at once. */
 export const LONGEST_MS = 2_147_483_647
 

@@ -4,7 +4,6 @@ import type { Clock } from './clock.ts'
 import { decodeMessage, encodeFrame, unshared } from './codec.ts'
 import type { Deadline, Deadlines } from './deadlines.ts'
 import { type Frame, FrameType, isCounted, ProtocolError } from './frames.ts'
-import { parseFrame } from './parse.ts'
 import { Replay, type Sender } from './replay.ts'
 import type { ScanLimits } from './scan.ts'
 import type { Socket } from './socket.ts'
@@ -51,8 +50,8 @@ export interface LinkLimits {
 
 /** How a link is made. */
 export interface LinkOptions {
-  /** Whose frames come in. */
-  readonly from: 'client' | 'server'
+  /** Checks the frames that come in: `parseFromClient`, `parseFromServer`. */
+  readonly parse: (frame: readonly unknown[]) => Frame | undefined
   readonly clock: Clock
   readonly deadlines: Deadlines
   readonly limits: LinkLimits
@@ -293,7 +292,7 @@ export class Link {
   #take(socket: Socket, value: readonly unknown[], size: number): void {
     if (socket !== this.#socket) return
     if (isCounted(value[0] as number)) this.#count(size)
-    const frame = parseFrame(value, this.#options.from)
+    const frame = this.#options.parse(value)
     this.#options.events.arrived?.(value[0] as number)
     if (!frame) return
     if (frame[0] === FrameType.ACK) {

@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts'
 import type { Deadlines } from './deadlines.ts'
 import { Exchange, type ExchangePeer } from './exchange.ts'
 import { type Call, type Frame, FrameType, ProtocolError, type Publish } from './frames.ts'
-import { Link, type LinkLimits } from './link.ts'
+import { Link, type LinkLimits, type LinkOptions } from './link.ts'
 import type { Sender } from './replay.ts'
 
 /** What a peer tells the session (server) or connection (client) that owns it. */
@@ -28,7 +28,8 @@ export interface PeerEvents {
 
 /** How a peer is made. */
 export interface PeerOptions {
-  readonly role: 'client' | 'server'
+  /** Checks the frames that come in: `parseFromServer` for a client, `parseFromClient` for a server. */
+  readonly parse: LinkOptions['parse']
   readonly clock: Clock
   readonly deadlines: Deadlines
   readonly limits: LinkLimits
@@ -56,9 +57,9 @@ export class Peer implements ExchangePeer {
 
   constructor(options: PeerOptions) {
     this.#options = options
-    const { role, clock, deadlines, limits, events } = options
+    const { parse, clock, deadlines, limits, events } = options
     this.link = new Link({
-      from: role === 'client' ? 'server' : 'client',
+      parse,
       clock,
       deadlines,
       limits,

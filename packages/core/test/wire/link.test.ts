@@ -4,6 +4,7 @@ import { VirtualClock } from '../../../testing/src/clock.ts'
 import { Deadlines } from '../../src/wire/deadlines.ts'
 import { type Frame, FrameType, type ProtocolError } from '../../src/wire/frames.ts'
 import { Link, type LinkLimits } from '../../src/wire/link.ts'
+import { parseFrame } from '../../src/wire/parse.ts'
 import { pipe } from '../../src/wire/pipe.ts'
 import { SCAN_LIMITS } from '../../src/wire/scan.ts'
 
@@ -40,7 +41,7 @@ function side(from: 'client' | 'server', changed: Partial<LinkLimits> = {}): Sid
     broken,
     overflowed: 0,
     link: new Link({
-      from,
+      parse: frame => parseFrame(frame, from),
       clock,
       deadlines,
       limits: { ...limits, ...changed },

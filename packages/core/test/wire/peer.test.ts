@@ -5,6 +5,7 @@ import { TautlineError } from '../../src/errors.ts'
 import { Deadlines } from '../../src/wire/deadlines.ts'
 import type { Exchange, Outcome } from '../../src/wire/exchange.ts'
 import { type Call, type Frame, FrameType, type ProtocolError, type Publish } from '../../src/wire/frames.ts'
+import { parseFromClient, parseFromServer } from '../../src/wire/parse.ts'
 import { Peer } from '../../src/wire/peer.ts'
 import { pipe } from '../../src/wire/pipe.ts'
 import { SCAN_LIMITS } from '../../src/wire/scan.ts'
@@ -34,7 +35,7 @@ function end(role: 'client' | 'server', window: number): End {
   const frames: Frame[] = []
   const broken: ProtocolError[] = []
   const peer = new Peer({
-    role,
+    parse: role === 'client' ? parseFromServer : parseFromClient,
     clock,
     deadlines,
     limits,

@@ -7,6 +7,8 @@ import {
   type Outcome,
   Peer,
   type Position,
+  parseFromClient,
+  parseFromServer,
   pipe,
   SCAN_LIMITS,
 } from '@tautline/core/wire'
@@ -151,7 +153,7 @@ export class Dispatching {
   #peer(role: 'client' | 'server', window = 65_536): Peer {
     const { clock, deadlines } = this
     return new Peer({
-      role,
+      parse: role === 'client' ? parseFromServer : parseFromClient,
       clock,
       deadlines,
       limits: LIMITS,
