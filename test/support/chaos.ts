@@ -109,7 +109,7 @@ export class Chaos {
     for (const direction of DIRECTIONS) this.#held[direction] ||= way === direction || way === 'both'
   }
 
-  /** The connections that there are stay silent that way for ever; the next ones are well. */
+  /** The connections that there are fall silent that way; the next ones are well. */
   halfOpen(way: Way = 'both'): void {
     for (const connection of this.#connections) connection.silence(way)
   }
@@ -117,7 +117,7 @@ export class Chaos {
   /** The end of the silence: what was held goes on. */
   release(): void {
     this.#held.up = this.#held.down = false
-    for (const connection of this.#connections) connection.wake()
+    for (const connection of this.#connections) connection.speak()
   }
 
   /** Whether nothing goes that way. */
@@ -170,7 +170,7 @@ class Connection {
       if (how === 'reset') socket.resetAndDestroy()
       else socket.destroySoon()
     }
-    this.wake()
+    this.#wake()
   }
 
   cutAfter(way: Direction, bytes: number): void {
@@ -181,7 +181,12 @@ class Connection {
     for (const direction of DIRECTIONS) this.#silent[direction] ||= way === direction || way === 'both'
   }
 
-  wake(): void {
+  speak(): void {
+    this.#silent.up = this.#silent.down = false
+    this.#wake()
+  }
+
+  #wake(): void {
     for (const go of this.#waiting) go()
     this.#waiting.clear()
   }

@@ -68,6 +68,7 @@ const SETTLED_KEPT = 100_000
 export class History {
   deliveries = 0
   calls = 0
+  runs = 0
   readonly #channels = new Map<string, Map<string, Producer>>()
   readonly #subscribers = new Map<string, Subscriber>()
   readonly #calls = new Map<string, Called>()
@@ -185,6 +186,7 @@ export class History {
   #ran(call: string): void {
     const called = this.#calls.get(call)
     if (!called) throw new Error(`${call} ran without having been called`)
+    this.runs += 1
     called.runs += 1
     if (called.runs > 1 && !called.idempotent) this.#executed.push(`${call} ran ${called.runs} times`)
     if (called.mayHaveRun === false) this.#executed.push(`${call} ran, and its caller was told that it had not`)

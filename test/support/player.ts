@@ -36,6 +36,7 @@ export class Player {
   readonly #stage: Stage
   readonly #seqs = new Map<string, number>()
   #names = 0
+  #wasOnline = false
   #leftAt: number | undefined
 
   constructor(name: string, stage: Stage, options: ConnectOptions) {
@@ -46,8 +47,8 @@ export class Player {
     this.connection = connection
     connection.on('error', error => this.#expect(error))
     connection.on('state', ({ status, reason }) => {
-      if (status === 'online' && this.#leftAt !== undefined) this.absences.push(performance.now() - this.#leftAt)
-      this.#leftAt = status === 'online' ? undefined : (this.#leftAt ?? performance.now())
+      if (status === 'online') this.#arrived()
+      else if (this.#wasOnline) this.#leftAt ??= performance.now()
       if (status === 'closed' && reason !== 'closed by the application') {
         this.#stage.problem(`${name} was stopped: ${reason}`)
       }
@@ -150,6 +151,12 @@ export class Player {
       const [topic = '', room = ''] = channel.split(' ')
       this.publish(topic as ArenaTopic, room)
     }
+  }
+
+  #arrived(): void {
+    if (this.#leftAt !== undefined) this.absences.push(performance.now() - this.#leftAt)
+    this.#leftAt = undefined
+    this.#wasOnline = true
   }
 
   #act(kind: string, idempotent: boolean, act: (call: string) => Promise<void>): void {

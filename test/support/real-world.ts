@@ -136,6 +136,7 @@ export class RealWorld implements Stage {
       ...(await Promise.all([...this.#servers.map(closeServer), ...this.#running.map(closeProcess)])).flat(),
     )
     for (const line of this.#lines) {
+      line.release()
       await this.#hopefully(() => line.connections === 0, 5_000)
       if (line.connections > 0) leftOver.push(`${line.connections} connections`)
       await line.close()
