@@ -80,8 +80,8 @@ function declared(entry: AnyEntry, code: string): Schema | null | undefined {
 function canonical(error: TautlineError, begun: boolean): TautlineError {
   const mayHaveRun = SAYS_MAY_HAVE_RUN.has(error.code) ? begun : undefined
   if (error.data === undefined && error.mayHaveRun === mayHaveRun) return error
-  const { code, message, incident, issues } = error
-  return new TautlineError(code, message, { incident, issues, mayHaveRun, cause: error })
+  const { code, message, incident, issues, retryAfterMs } = error
+  return new TautlineError(code, message, { incident, issues, retryAfterMs, mayHaveRun, cause: error })
 }
 
 function isAbort(thrown: unknown): boolean {
