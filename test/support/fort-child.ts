@@ -1,0 +1,51 @@
+/** The process that `Fort` starts: a server with a small heap, and a mouth for what should never happen. */
+import { type ServerLimits, serve } from '@tautline/server'
+import { fort } from './fort-contract.ts'
+
+const { limits, compression }: { limits?: Partial<ServerLimits>; compression?: boolean } = JSON.parse(
+  process.argv[2] ?? '{}',
+)
+const faults: string[] = []
+process.on('unhandledRejection', error => faults.push(`unhandled rejection: ${error}`))
+process.on('uncaughtException', error => faults.push(`uncaught exception: ${error.stack}`))
+process.on('warning', warning => faults.push(`warning: ${warning}`))
+
+const server = await serve(
+  fort,
+  {
+    port: 0,
+    host: '127.0.0.1',
+    authenticate: ({ token }) => ({ context: undefined, identity: token }),
+    onError: error => void faults.push(`incident: ${error instanceof Error ? error.stack : error}`),
+    limits,
+    compression,
+  },
+  {
+    echo: text => text,
+    order: items => items.length,
+    hold: (_, { signal }) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    async *noise() {
+      for (;;) yield new Uint8Array(16_384)
+    },
+    feed: { subscribe: () => undefined },
+  },
+)
+
+/** Everybody who listens to the big room is sent this, again and again, as soon as somebody does. */
+const message = new Uint8Array(16_384)
+const publishing = setInterval(() => {
+  if (server.stats().subscriptions > 0) void server.publish(fort.feed, { room: 'big' }, message)
+}, 10)
+
+process.on('message', question => {
+  if (question === 'end') {
+    clearInterval(publishing)
+    void server.close({ withinMs: 0 }).then(() => process.disconnect())
+  } else {
+    globalThis.gc?.()
+    const { rss, heapUsed, arrayBuffers } = process.memoryUsage()
+    process.send?.({ stats: server.stats(), faults: [...new Set(faults)], memory: { rss, heapUsed, arrayBuffers } })
+  }
+})
+process.send?.({ port: server.port })

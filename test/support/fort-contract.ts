@@ -1,0 +1,16 @@
+import { contract, procedure, stream, topic } from '@tautline/core'
+import * as z from 'zod'
+
+/** What the server under siege offers: something of each kind, and something that costs. */
+export const fort = contract({
+  echo: procedure({ input: z.string(), output: z.string() }),
+  /** Every item of it may be wrong in three ways. */
+  order: procedure({
+    input: z.array(z.strictObject({ id: z.number(), name: z.string().min(3), tags: z.array(z.string()) })),
+    output: z.number(),
+  }),
+  /** Answers when its caller loses interest. */
+  hold: procedure({ input: z.number() }),
+  noise: stream({ down: z.instanceof(Uint8Array) }),
+  feed: topic({ params: z.object({ room: z.string() }), message: z.instanceof(Uint8Array), retain: { count: 100 } }),
+})
