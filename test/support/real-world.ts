@@ -4,6 +4,7 @@ import { type ServeOptions, type Server, type Stats, serve } from '@tautline/ser
 import { randomFrom } from '@tautline/testing'
 import { type Arena, arena, arenaHandlers } from './arena.ts'
 import { Chaos, type Conditions } from './chaos.ts'
+import { ClientProcess } from './client-process.ts'
 import { type Happening, History } from './history.ts'
 import { Ledger } from './ledger.ts'
 import { Player, type Stage } from './player.ts'
@@ -45,6 +46,7 @@ export class RealWorld implements Stage {
   readonly #ledger = new Ledger()
   readonly #servers: Server[] = []
   readonly #processes: ServerProcess[] = []
+  readonly #clients: ClientProcess[] = []
   readonly #lines: Chaos[] = []
   readonly #going = new Set<Promise<unknown>>()
 
@@ -64,7 +66,7 @@ export class RealWorld implements Stage {
         onError: error => this.problem(`onError: ${error}`),
         ...options,
       },
-      arenaHandlers(happening => this.history.add(happening)),
+      arenaHandlers(happening => this.record(happening)),
     )
     this.#servers.push(server as Server)
     return server
@@ -91,9 +93,16 @@ export class RealWorld implements Stage {
     return player
   }
 
+  /** A client in a process of its own. */
+  async join(name: string, { url }: Chaos): Promise<ClientProcess> {
+    const client = await ClientProcess.start({ name, url, ledger: this.#ledger.path })
+    this.#clients.push(client)
+    return client
+  }
+
   record(happening: Happening): void {
-    // Whoever is answered has run: what other processes wrote comes first.
-    if (happening.kind === 'settled') this.#catchUp()
+    // Whoever runs was called, and whoever is answered has run: what other processes wrote comes first.
+    if (happening.kind === 'settled' || happening.kind === 'executed') this.#catchUp()
     this.history.add(happening)
   }
 
@@ -132,6 +141,7 @@ export class RealWorld implements Stage {
     const verdict = this.verdict()
     const leftOver = this.idle ? [] : [`${this.#going.size} things that never ended`]
     for (const { connection } of this.players) connection.close()
+    leftOver.push(...(await Promise.all(this.#clients.map(client => client.leave()))).flat())
     leftOver.push(
       ...(await Promise.all([...this.#servers.map(closeServer), ...this.#running.map(closeProcess)])).flat(),
     )

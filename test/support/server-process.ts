@@ -1,8 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import type { Broker, ServerLimits, Stats } from '@tautline/server'
-import { forkScript } from './child.ts'
 import { type Channel, lendBroker } from './remote-broker.ts'
+import { forkScript, gone, heard, isRunning } from './script.ts'
 
 /** How long a server may take to begin, and to be gone once it has nothing left to do, in ms. */
 const BEGIN_MS = 30_000
@@ -50,7 +49,11 @@ export class ServerProcess {
       if ('problem' in message) problems.push(message.problem)
     })
     const takeBack = broker ? lendBroker(broker, channelTo(child)) : () => undefined
-    const { port } = await heard(child, message => ('port' in message ? message : undefined), BEGIN_MS).catch(error => {
+    const { port } = await heard(
+      child,
+      (message: ToParent) => ('port' in message ? message : undefined),
+      BEGIN_MS,
+    ).catch(error => {
       child.kill('SIGKILL')
       throw new Error(`no server began: ${problems.join('\n')}`, { cause: error })
     })
@@ -63,7 +66,7 @@ export class ServerProcess {
   }
 
   get running(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null
+    return isRunning(this.#child)
   }
 
   /** The process is gone in the middle of whatever it does. */
@@ -90,7 +93,7 @@ export class ServerProcess {
 
   async stats(): Promise<{ readonly stats: Stats; readonly heapBytes: number }> {
     this.#tell({ stats: true })
-    return heard(this.#child, message => ('stats' in message ? message : undefined), BEGIN_MS)
+    return heard(this.#child, (message: ToParent) => ('stats' in message ? message : undefined), BEGIN_MS)
   }
 
   /** Ends the sessions of an identity. */
@@ -107,15 +110,8 @@ export class ServerProcess {
     this.#child.send(message)
   }
 
-  /** Whether it went by itself, or by a signal that was meant for it. */
   async #gone(): Promise<boolean> {
-    let byItself = true
-    const impatience = setTimeout(() => {
-      byItself = false
-      this.#child.kill('SIGKILL')
-    }, GONE_MS)
-    if (this.running) await once(this.#child, 'exit')
-    clearTimeout(impatience)
+    const byItself = await gone(this.#child, GONE_MS)
     this.#takeBack()
     return byItself
   }
@@ -127,21 +123,4 @@ function channelTo(child: ChildProcess): Channel {
     send: message => child.connected && child.send(message, () => undefined),
     listen: listener => child.on('message', listener),
   }
-}
-
-function heard<Value>(child: ChildProcess, pick: (message: ToParent) => Value | undefined, ms: number): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const impatience = setTimeout(() => finish(() => reject(new Error(`nothing was heard for ${ms} ms`))), ms)
-    const onMessage = (message: unknown) => {
-      const value = pick(message as ToParent)
-      if (value !== undefined) finish(() => resolve(value))
-    }
-    const onExit = () => finish(() => reject(new Error('the server process is gone')))
-    const finish = (settle: () => void) => {
-      clearTimeout(impatience)
-      child.off('message', onMessage).off('exit', onExit)
-      settle()
-    }
-    child.on('message', onMessage).on('exit', onExit)
-  })
 }
