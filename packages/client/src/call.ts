@@ -7,15 +7,8 @@ import {
   TautlineError,
   type TopicEntry,
 } from '@tautline/core'
-import {
-  type Call,
-  type Encoded,
-  encodeValue,
-  FrameType,
-  headersProblem,
-  Longest,
-  type Publish,
-} from '@tautline/core/wire'
+import { type Call, type Encoded, encodeValue, headersProblem, Longest, type Publish } from '@tautline/core/wire'
+import * as FrameType from '@tautline/core/wire/frame-type'
 import { check, refusalOf } from './check.ts'
 import { type ClientCall, intercept } from './interceptors.ts'
 import type { Settings } from './options.ts'

@@ -1,10 +1,8 @@
 import { type CanonicalCode, type PublishOptions, TautlineError, type TopicEntry } from '@tautline/core'
 import {
-  CloseCode,
   type Deadline,
   type DrainFields,
   type Frame,
-  FrameType,
   meaningOf,
   retryAfterOf,
   type Socket,
@@ -12,6 +10,8 @@ import {
   type Unsubscribe,
   type WelcomeFields,
 } from '@tautline/core/wire'
+import * as CloseCode from '@tautline/core/wire/close-code'
+import * as FrameType from '@tautline/core/wire/frame-type'
 import { backoff } from './backoff.ts'
 import { publish } from './call.ts'
 import { dial } from './dial.ts'

@@ -1,10 +1,8 @@
 import {
-  CloseCode,
   type Deadline,
   type Deadlines,
   decodeMessage,
   encodeFrame,
-  FrameType,
   type HelloFields,
   ProtocolError,
   parseFromServer,
@@ -12,6 +10,8 @@ import {
   type Socket,
   type WelcomeFields,
 } from '@tautline/core/wire'
+import * as CloseCode from '@tautline/core/wire/close-code'
+import * as FrameType from '@tautline/core/wire/frame-type'
 
 /** What a dial needs, and whom it tells. Exactly one of `welcomed` and `failed` is told, unless it is hung up before. */
 export interface Dialling {

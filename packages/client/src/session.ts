@@ -1,10 +1,8 @@
 import { TautlineError } from '@tautline/core'
 import {
   type Clock,
-  CloseCode,
   type Deadlines,
   type Frame,
-  FrameType,
   Heartbeat,
   Peer,
   ProtocolError,
@@ -13,6 +11,8 @@ import {
   type Socket,
   type WelcomeFields,
 } from '@tautline/core/wire'
+import * as CloseCode from '@tautline/core/wire/close-code'
+import * as FrameType from '@tautline/core/wire/frame-type'
 import type { ClientLimits } from './options.ts'
 import type { Request, Why } from './request.ts'
 

@@ -1,5 +1,6 @@
 import type { CanonicalCode } from '@tautline/core'
-import { CloseCode, type Deadline } from '@tautline/core/wire'
+import type { Deadline } from '@tautline/core/wire'
+import * as CloseCode from '@tautline/core/wire/close-code'
 
 /** Where a connection stands, as the application sees it. */
 export interface ConnectionState {

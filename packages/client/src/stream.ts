@@ -1,12 +1,6 @@
 import { type Source, type StreamEntry, type StreamOptions, TautlineError } from '@tautline/core'
-import {
-  DEFAULT_WINDOW,
-  type Exchange,
-  FrameType,
-  iteratorOf,
-  LARGEST_WINDOW,
-  type Source as Pulled,
-} from '@tautline/core/wire'
+import { DEFAULT_WINDOW, type Exchange, iteratorOf, LARGEST_WINDOW, type Source as Pulled } from '@tautline/core/wire'
+import * as FrameType from '@tautline/core/wire/frame-type'
 import { againOf, begin, encoded, type Line, settle } from './call.ts'
 import { refusalOf } from './check.ts'
 import type { Request, Settled } from './request.ts'

@@ -1,12 +1,6 @@
 import { fromWire, TautlineError } from '@tautline/core'
-import {
-  type Encoded,
-  encodeValue,
-  type Frame,
-  FrameType,
-  type RefusedFields,
-  type SubscribedFields,
-} from '@tautline/core/wire'
+import { type Encoded, encodeValue, type Frame, type RefusedFields, type SubscribedFields } from '@tautline/core/wire'
+import * as FrameType from '@tautline/core/wire/frame-type'
 import { backoff } from './backoff.ts'
 import { check, refusalOf } from './check.ts'
 import { type Desk, type Request, type Sink, Subscription } from './subscription.ts'

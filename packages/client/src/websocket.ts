@@ -1,4 +1,5 @@
-import { type Clock, CloseCode, type Socket, type SocketEvents } from '@tautline/core/wire'
+import type { Clock, Socket, SocketEvents } from '@tautline/core/wire'
+import * as CloseCode from '@tautline/core/wire/close-code'
 import { platformWebSocket } from '#websocket'
 
 /** A class like the browser's `WebSocket`; that of `ws` is one. */

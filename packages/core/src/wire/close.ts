@@ -1,3 +1,6 @@
+/** The codes by their meaning (protocol.md, "Leaving"). */
+export * as CloseCode from './close-code.ts'
+
 /** What a client does after a close: come back, come back with a fresh token, or stay away. */
 export type ClosePolicy = 'reconnect' | 'token' | 'stop'
 
@@ -8,32 +11,6 @@ export interface CloseMeaning {
   /** Whether the session is over when the server sends it: a client that comes back opens a new one. */
   readonly endsSession: boolean
 }
-
-/** The codes by their meaning (protocol.md, "Leaving"). */
-export const CloseCode = {
-  DONE: 1000,
-  GOING_AWAY: 1001,
-  NO_STATUS: 1005,
-  ABNORMAL: 1006,
-  POLICY: 1008,
-  TOO_BIG: 1009,
-  INTERNAL: 1011,
-  RESTART: 1012,
-  TRY_LATER: 1013,
-  DRAINING: 4001,
-  SLOW_READER: 4002,
-  SILENT: 4003,
-  OVERLOADED: 4004,
-  STATE_LOST: 4006,
-  NO_HELLO: 4008,
-  RATE: 4029,
-  EXPIRED: 4100,
-  PROTOCOL_ERROR: 4500,
-  UNAUTHENTICATED: 4501,
-  PERMISSION_DENIED: 4503,
-  VERSION: 4526,
-  REPLACED: 4590,
-} as const
 
 const meanings: ReadonlyMap<number, CloseMeaning> = new Map([
   meaning(1000, 'done', 'stop', true),

@@ -7,7 +7,7 @@ import {
   encodeTimeSpecToTimestamp,
 } from '@msgpack/msgpack'
 import { Encoded, EncodeError } from './encoded.ts'
-import { Extension } from './extensions.ts'
+import * as Extension from './extension.ts'
 import { type Frame, ProtocolError } from './frames.ts'
 import { SCAN_LIMITS, Scan, type ScanLimits, scanMessage, scanValue } from './scan.ts'
 import { keep } from './slab.ts'

@@ -1,5 +1,6 @@
 import { fromWire, TautlineError, toWire } from '../errors.ts'
-import { type Frame, FrameType, ProtocolError } from './frames.ts'
+import * as FrameType from './frame-type.ts'
+import { type Frame, ProtocolError } from './frames.ts'
 import { Queue } from './queue.ts'
 import type { Sender } from './replay.ts'
 

@@ -1,16 +1,5 @@
+import * as Extension from './extension.ts'
 import { ProtocolError } from './frames.ts'
-
-/** The extension types of MessagePack that Tautline knows (protocol.md, "Values"). */
-export const Extension = {
-  /** A `Date`, as MessagePack has it. */
-  TIMESTAMP: -1,
-  /** A `bigint`: decimal digits in ASCII, perhaps after a minus. */
-  BIGINT: 1,
-  /** A `Map`: one array of keys and values in turn. */
-  MAP: 2,
-  /** A `Set`: one array. */
-  SET: 3,
-} as const
 
 /** Most decimal digits of a bigint. */
 const MOST_DIGITS = 1_024

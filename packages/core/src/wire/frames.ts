@@ -5,30 +5,8 @@
 import type { WireError } from '../errors.ts'
 
 export type { WireError } from '../errors.ts'
-
 /** The number that stands first in a frame. */
-export const FrameType = {
-  HELLO: 0,
-  WELCOME: 1,
-  CALL: 2,
-  ITEM: 3,
-  END: 4,
-  FAIL: 5,
-  CANCEL: 6,
-  CREDIT: 7,
-  SUBSCRIBE: 8,
-  SUBSCRIBED: 9,
-  MESSAGE: 10,
-  RETRACT: 11,
-  GAP: 12,
-  UNSUBSCRIBE: 13,
-  PUBLISH: 14,
-  PING: 15,
-  PONG: 16,
-  ACK: 17,
-  TOKEN: 18,
-  DRAIN: 19,
-} as const
+export * as FrameType from './frame-type.ts'
 
 /** Where a frame comes from. */
 export type Side = 'client' | 'server'

@@ -15,14 +15,8 @@ import {
   path,
   sessionId,
 } from './fields.ts'
-import {
-  type CallFields,
-  type Frame,
-  FrameType,
-  type HelloFields,
-  type PublishFields,
-  type SubscribeFields,
-} from './frames.ts'
+import * as FrameType from './frame-type.ts'
+import type { CallFields, Frame, HelloFields, PublishFields, SubscribeFields } from './frames.ts'
 import { optional, optionalKey, parseFromEither, unknownType } from './parse-either.ts'
 
 /** {@link parseFrame} of a server: of what a client sends. */

@@ -1,5 +1,6 @@
 import { count, fail, idOf, integer, isSet, Longest, map, name, optionalText, truth } from './fields.ts'
-import { type Frame, FrameType, type WireError } from './frames.ts'
+import * as FrameType from './frame-type.ts'
+import type { Frame, WireError } from './frames.ts'
 
 /** Most bytes in one CREDIT: sums of them stay integers. */
 const LARGEST_CREDIT = 2_147_483_647

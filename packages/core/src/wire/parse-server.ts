@@ -16,15 +16,8 @@ import {
   text,
   truth,
 } from './fields.ts'
-import {
-  type DrainFields,
-  type Frame,
-  FrameType,
-  type Limits,
-  type RefusedFields,
-  type SubscribedFields,
-  type WelcomeFields,
-} from './frames.ts'
+import * as FrameType from './frame-type.ts'
+import type { DrainFields, Frame, Limits, RefusedFields, SubscribedFields, WelcomeFields } from './frames.ts'
 import { optional, optionalKey, parseFromEither, unknownType, wireError } from './parse-either.ts'
 
 /** {@link parseFrame} of a client: of what a server sends. */

@@ -1,4 +1,5 @@
-import { checkBigint, checkCollection, checkTimestamp, Extension, unsigned } from './extensions.ts'
+import * as Extension from './extension.ts'
+import { checkBigint, checkCollection, checkTimestamp, unsigned } from './extensions.ts'
 import { ProtocolError } from './frames.ts'
 import { judgeUtf8, Utf8 } from './utf8.ts'
 
