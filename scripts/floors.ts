@@ -1,4 +1,6 @@
-/** Holds the floor plan: which package may import which, and which single file may import a library. */
+/**
+ * Holds the floor plan: which package may import which, which single file may import a library, and what nobody calls.
+ */
 import { readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
@@ -26,13 +28,31 @@ const doors: Readonly<Record<string, readonly string[]>> = {
 const portable = ['core', 'client']
 const forNode = ['packages/client/src/websocket.node.ts']
 
+/** What no source file calls, but for those that are named, and why. */
+const banned: readonly { readonly call: RegExp; readonly why: string; readonly but?: readonly string[] }[] = [
+  { call: /\bPromise\.race\(/, why: 'keeps whatever is raced for as long as the slowest lives: settle once instead' },
+  { call: /\bAbortSignal\.(any|timeout)\(/, why: 'keeps a listener for each call, or a timer: use Deadlines' },
+  { call: /(?<![.\w])setInterval\(/, why: 'one Sweep looks after everybody' },
+  {
+    call: /(?<![.\w])setTimeout\(/,
+    why: 'time comes from a Clock, and many deadlines share one timer',
+    but: ['core/src/wire/clock', 'testing/src/clock', 'server/src/memory', 'server/src/caller'].map(
+      name => `packages/${name}.ts`,
+    ),
+  },
+]
+
 /** What a source file does against the floor plan, one sentence each. `file` is relative to the repository. */
 export function violations(file: string, source: string): string[] {
   const [, name = ''] = file.split('/')
   const allowed = below[name]
   if (allowed === undefined) return [`${file}: no floor is given for packages/${name}; add it to scripts/floors.ts`]
 
-  return ts.preProcessFile(source).importedFiles.flatMap(({ fileName: to }) => {
+  const calls = banned.flatMap(({ call, why, but = [] }) => {
+    const [found] = call.exec(source) ?? []
+    return found === undefined || but.includes(file) ? [] : [`${file}: ${found}…) ${why}`]
+  })
+  const imports = ts.preProcessFile(source).importedFiles.flatMap(({ fileName: to }) => {
     const [, sibling] = /^@tautline\/([^/]+)/.exec(to) ?? []
     const wrong = (what: string) => [`${file}: ${what} ('${to}')`]
 
@@ -43,6 +63,7 @@ export function violations(file: string, source: string): string[] {
     if (isBuiltin(to) && portable.includes(name) && !forNode.includes(file)) return wrong(`${name} may not need Node`)
     return []
   })
+  return [...calls, ...imports]
 }
 
 function sources(): string[] {

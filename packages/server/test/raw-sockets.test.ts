@@ -163,6 +163,26 @@ describe('a WebSocket that is misused', () => {
   })
 })
 
+describe('a client that hangs up', () => {
+  it.each([
+    ['in the middle of being turned away', '/other', {}],
+    ['because of its origin', '/live', { Origin: 'https://evil.com' }],
+    ['as soon as it is let in', '/live', {}],
+  ])('%s takes nothing down', async (_, path, headers) => {
+    const port = await serving()
+    for (let n = 0; n < 20; n++) {
+      const wire = new Wire(port).upgrade(path, headers)
+      await new Promise(resolve => wire.socket.once('ready', resolve))
+      await new Promise(resolve => setTimeout(resolve, n % 5))
+      wire.write('x'.repeat(1_000)).socket.resetAndDestroy()
+      await wire.gone
+    }
+    const client = await join(`ws://127.0.0.1:${port}/live`)
+    client.call(1, 'echo', 'still here')
+    await client.until(() => client.outcome(1))
+  })
+})
+
 describe('before WELCOME', () => {
   it('a message that is announced as large is not gathered: who goes on beyond HELLO is closed', async () => {
     const port = await serving({ limits: { helloMs: 60_000 } })
