@@ -1,0 +1,103 @@
+import { decodeMulti, Encoder } from '@msgpack/msgpack'
+import { BLOB, POST } from '../work.ts'
+import { Client } from './client.ts'
+
+const encoder = new Encoder()
+
+const ACK_FRAMES = 64
+const ACK_BYTES = 131_072
+const WINDOW = 262_144
+
+/** What a call brings along when nothing else is asked for. */
+const OPTIONS = { timeoutMs: 30_000 }
+
+/** docs/protocol.md, as far as a client needs it that never loses its socket. */
+export class TautlineClient extends Client {
+  #id = 0
+  #subscription = 0
+  #received = 0
+  #unacknowledged = 0
+  #unacknowledgedBytes = 0
+  #consumed = 0
+
+  constructor(url: string) {
+    super(`${url}/live`, ['tautline.1'])
+  }
+
+  call(text?: string): void {
+    this.#open('rooms.post', text === undefined ? POST : { room: 'lobby', text }, OPTIONS)
+  }
+
+  echo(): void {
+    this.#open('rooms.echo', BLOB, OPTIONS)
+  }
+
+  stream(count: number): void {
+    this.#open('rooms.export', count)
+  }
+
+  subscribe(room = 'lobby'): void {
+    this.#subscription += 1
+    this.#send([8, this.#subscription, 'rooms.feed', { room }])
+  }
+
+  protected override begin(): void {
+    this.#send([0, { client: 'bench' }])
+  }
+
+  protected hear(data: Buffer): void {
+    let items = 0
+    let messages = 0
+    let frames = 0
+    for (const each of decodeMulti(data)) {
+      frames += 1
+      const frame = each as readonly unknown[]
+      const type = frame[0] as number
+      if (type >= 2 && type <= 7) this.#count()
+      if (type === 4) {
+        this.onItems(items)
+        items = 0
+        this.onAnswer()
+      } else if (type === 3) items += 1
+      else if (type === 10) messages += 1
+      else if (type === 1) this.opened()
+      else if (type === 9) this.onAnswer()
+      else if (type === 15) this.#send([16])
+      else if (type === 5 || type === 12 || type === 13) throw new Error(`unexpected: ${JSON.stringify(frame)}`)
+    }
+    if (items > 0) this.onItems(items)
+    if (messages > 0) this.onMessages(messages)
+    if (frames > messages) this.#acknowledge(data.length)
+    // All of what came is items, near enough: who grants too much is told so by no one.
+    if (items > 0) this.#grant(data.length)
+  }
+
+  #open(entry: string, input: unknown, options?: object): void {
+    this.#id += 1
+    this.#send(options ? [2, this.#id, entry, input, options] : [2, this.#id, entry, input])
+  }
+
+  #count(): void {
+    this.#received += 1
+    this.#unacknowledged += 1
+  }
+
+  #acknowledge(bytes: number): void {
+    this.#unacknowledgedBytes += bytes
+    if (this.#unacknowledged < ACK_FRAMES && this.#unacknowledgedBytes < ACK_BYTES) return
+    this.#unacknowledged = 0
+    this.#unacknowledgedBytes = 0
+    this.#send([17, this.#received])
+  }
+
+  #grant(bytes: number): void {
+    this.#consumed += bytes
+    if (this.#consumed * 2 < WINDOW) return
+    this.#send([7, this.#id, this.#consumed])
+    this.#consumed = 0
+  }
+
+  #send(frame: readonly unknown[]): void {
+    this.sayTogether(encoder.encode(frame))
+  }
+}

@@ -1,0 +1,44 @@
+import type { Client } from '../load/client.ts'
+import type { Running } from '../running.ts'
+
+/** How long a lone call takes, in µs, and what it sends over TCP, in bytes. */
+export interface Lone {
+  readonly p50: number
+  readonly p99: number
+  readonly up: number
+  readonly down: number
+}
+
+/** One call after another on one connection that does nothing else. */
+export async function lone(server: Running, calls: number): Promise<Lone> {
+  const client = await server.connect()
+  for (let i = 0; i < calls / 4; i++) await once(client)
+  const before = client.bytes
+  const times: number[] = []
+  for (let i = 0; i < calls; i++) {
+    const begun = performance.now()
+    await once(client)
+    times.push((performance.now() - begun) * 1_000)
+  }
+  const { up, down } = client.bytes
+  server.disconnect()
+  times.sort((a, b) => a - b)
+  return {
+    p50: at(times, 0.5),
+    p99: at(times, 0.99),
+    up: (up - before.up) / calls,
+    down: (down - before.down) / calls,
+  }
+}
+
+function once(client: Client): Promise<void> {
+  return new Promise(resolve => {
+    client.onAnswer = resolve
+    client.call()
+  })
+}
+
+/** A quantile of sorted numbers. */
+export function at(sorted: readonly number[], quantile: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))] ?? Number.NaN
+}
