@@ -1,6 +1,5 @@
 import { type CanonicalCode, type PublishOptions, TautlineError, type TopicEntry } from '@tautline/core'
 import {
-  type Deadline,
   type DrainFields,
   type Frame,
   meaningOf,
@@ -55,8 +54,8 @@ export class Connection implements TopicLine {
   #latency: number | undefined
   #skewed: string | undefined
   #stopListening: (() => void) | undefined
-  #expiry: Deadline | undefined
-  #slot: Deadline | undefined
+  #expiry: unknown
+  #slot: unknown
 
   /** @param contract - the hash of the client's contract. */
   constructor(settings: Settings, contract: string) {

@@ -1,6 +1,4 @@
 import {
-  type Deadline,
-  type Deadlines,
   decodeMessage,
   encodeFrame,
   type HelloFields,
@@ -8,6 +6,7 @@ import {
   parseFromServer,
   SCAN_LIMITS,
   type Socket,
+  type Timers,
   type WelcomeFields,
 } from '@tautline/core/wire'
 import * as CloseCode from '@tautline/core/wire/close-code'
@@ -15,7 +14,7 @@ import * as FrameType from '@tautline/core/wire/frame-type'
 
 /** What a dial needs, and whom it tells. Exactly one of `welcomed` and `failed` is told, unless it is hung up before. */
 export interface Dialling {
-  readonly deadlines: Deadlines
+  readonly deadlines: Timers
   /** How long each step may take: the token, the socket, the welcome. In ms. */
   readonly stepMs: number
   /** @throws {@link TautlineError} when there is none to be had. */
@@ -39,7 +38,7 @@ export interface Dialling {
 export function dial(dialling: Dialling): () => void {
   const { deadlines, stepMs } = dialling
   let socket: Socket | undefined
-  let deadline: Deadline | undefined
+  let deadline: unknown
   let over = false
 
   const step = (what: string): void => {

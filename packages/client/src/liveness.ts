@@ -1,4 +1,4 @@
-import { type Deadline, Sweep } from '@tautline/core/wire'
+import { Sweep } from '@tautline/core/wire'
 import type { Session } from './session.ts'
 import type { Traffic } from './traffic.ts'
 
@@ -24,7 +24,7 @@ export class Liveness {
   /** By how much more time than usual an answer is given. */
   #patience = 1
   #sweeps = 0
-  #proof: Deadline | undefined
+  #proof: unknown
 
   constructor(traffic: Traffic, events: LivenessEvents) {
     this.#traffic = traffic

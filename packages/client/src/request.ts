@@ -3,18 +3,17 @@ import {
   type Call,
   type Clock,
   DEFAULT_WINDOW,
-  type Deadline,
-  type Deadlines,
   type Exchange,
   type Outcome,
   type Peer,
   type Publish,
+  type Timers,
 } from '@tautline/core/wire'
 import { onAbort } from './abort.ts'
 
 /** What a request needs of the connection that carries it. */
 export interface Carrier {
-  readonly deadlines: Deadlines
+  readonly deadlines: Timers
   readonly clock: Clock
   /** Sends the request as soon as it is its turn, or fails it. */
   submit(request: Request): void
@@ -66,7 +65,7 @@ export class Request {
   readonly #carrier: Carrier
   readonly #parts: RequestParts
   readonly #expiresAt: number | undefined
-  readonly #deadline: Deadline | undefined
+  readonly #deadline: unknown
   readonly #stopWaiting: (() => void) | undefined
   #exchange: Exchange | undefined
   #answered = false

@@ -1,7 +1,6 @@
 import { TautlineError } from '@tautline/core'
 import {
   type Clock,
-  type Deadlines,
   type Frame,
   Heartbeat,
   Peer,
@@ -9,6 +8,7 @@ import {
   parseFromServer,
   SCAN_LIMITS,
   type Socket,
+  type Timers,
   type WelcomeFields,
 } from '@tautline/core/wire'
 import * as CloseCode from '@tautline/core/wire/close-code'
@@ -47,7 +47,7 @@ export interface SessionOptions {
   readonly welcome: WelcomeFields
   readonly limits: ClientLimits
   readonly clock: Clock
-  readonly deadlines: Deadlines
+  readonly deadlines: Timers
   readonly events: SessionEvents
 }
 

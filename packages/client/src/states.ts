@@ -1,5 +1,4 @@
 import type { CanonicalCode } from '@tautline/core'
-import type { Deadline } from '@tautline/core/wire'
 import * as CloseCode from '@tautline/core/wire/close-code'
 
 /** Where a connection stands, as the application sees it. */
@@ -20,7 +19,7 @@ export type State =
   | { readonly status: 'idle' }
   | { readonly status: 'connecting'; readonly reason?: string | undefined; readonly hangUp: () => void }
   | { readonly status: 'online'; readonly since: number }
-  | { readonly status: 'waiting'; readonly reason: string; readonly retryAt: number; readonly deadline: Deadline }
+  | { readonly status: 'waiting'; readonly reason: string; readonly retryAt: number; readonly deadline: unknown }
   | { readonly status: 'closed'; readonly reason: string; readonly code: CanonicalCode }
 
 /** What the application is shown of a state. */

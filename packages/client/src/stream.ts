@@ -1,5 +1,12 @@
 import { type Source, type StreamEntry, type StreamOptions, TautlineError } from '@tautline/core'
-import { DEFAULT_WINDOW, type Exchange, iteratorOf, LARGEST_WINDOW, type Source as Pulled } from '@tautline/core/wire'
+import {
+  DEFAULT_WINDOW,
+  type Exchange,
+  iteratorOf,
+  LARGEST_WINDOW,
+  leave,
+  type Source as Pulled,
+} from '@tautline/core/wire'
 import * as FrameType from '@tautline/core/wire/frame-type'
 import { againOf, begin, encoded, type Line, settle } from './call.ts'
 import { refusalOf } from './check.ts'
@@ -99,13 +106,4 @@ export function startStream(
   }
 
   return request
-}
-
-/** Not awaited: a source that is in the middle of an item may never answer, and its failure is nobody's any more. */
-function leave(source: Pulled): void {
-  try {
-    Promise.resolve(source.return?.()).catch(nothing)
-  } catch {
-    // A source that throws when it is told to stop has nothing left to say.
-  }
 }

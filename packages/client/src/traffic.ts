@@ -1,13 +1,11 @@
 import { TautlineError } from '@tautline/core'
-import { type Deadline, Deadlines } from '@tautline/core/wire'
+import type { Timers } from '@tautline/core/wire'
 import type { Line } from './call.ts'
 import type { Settings } from './options.ts'
 import { Outbox } from './outbox.ts'
 import type { Request, Why } from './request.ts'
 import type { Session } from './session.ts'
 
-/** Deadlines run at most so late, in ms. */
-const RESOLUTION_MS = 10
 /** However long a server that leaves wants to be waited for. */
 const LONGEST_GRACE_MS = 60_000
 
@@ -18,19 +16,20 @@ export const LOST: Why = { code: 'UNAVAILABLE', message: 'the session was lost' 
 export class Traffic implements Line {
   readonly settings: Settings
   readonly clock: Settings['clock']
-  readonly deadlines: Deadlines
+  readonly deadlines: Timers
   readonly #open: () => void
   readonly #outbox: Outbox
   #session: Session | undefined
   #leaving: Session | undefined
-  #grace: Deadline | undefined
+  #grace: unknown
 
   /** @param open - dials if nobody does; throws when nothing will ever be sent again. */
   constructor(settings: Settings, open: () => void) {
     const { clock, limits } = settings
     this.settings = settings
     this.clock = clock
-    this.deadlines = new Deadlines(clock, RESOLUTION_MS)
+    // A timer each: a client has few.
+    this.deadlines = { add: (ms, run) => clock.setTimeout(run, ms), delete: timer => clock.clearTimeout(timer) }
     this.#open = open
     this.#outbox = new Outbox(limits.outboxRequests, limits.outboxBytes)
   }

@@ -82,8 +82,8 @@ export interface WireError {
   readonly code: string
   readonly message: string
   readonly data?: unknown
-  readonly incident?: string
-  readonly mayHaveRun?: boolean
+  readonly incident?: string | undefined
+  readonly mayHaveRun?: boolean | undefined
 }
 
 const MAX_CODE = 64
@@ -139,13 +139,13 @@ export class TautlineError<Code extends string = string, Data = unknown> extends
 
 /** The map that says this error to the other side. `cause` and `stack` are not in it. */
 export function toWire(error: TautlineError): WireError {
-  const data = dataOf(error)
+  const { code, message, incident, mayHaveRun } = error
   return {
-    code: shorten(error.code, MAX_CODE),
-    message: shorten(error.message, MAX_MESSAGE),
-    ...(data === undefined ? undefined : { data }),
-    ...(error.incident === undefined ? undefined : { incident: error.incident }),
-    ...(error.mayHaveRun === undefined ? undefined : { mayHaveRun: error.mayHaveRun }),
+    code: shorten(code, MAX_CODE),
+    message: shorten(message, MAX_MESSAGE),
+    data: dataOf(error),
+    incident,
+    mayHaveRun,
   }
 }
 

@@ -12,34 +12,35 @@ export interface CloseMeaning {
   readonly endsSession: boolean
 }
 
+/** What follows its range says no more than its name. */
 const meanings: ReadonlyMap<number, CloseMeaning> = new Map([
   meaning(1000, 'done', 'stop', true),
-  meaning(1001, 'going away', 'reconnect'),
-  meaning(1005, 'no status', 'reconnect'),
-  meaning(1006, 'connection lost', 'reconnect'),
+  meaning(1001, 'going away'),
+  meaning(1005, 'no status'),
+  meaning(1006, 'connection lost'),
   meaning(1008, 'limits of the WebSocket layer broken', 'stop', true),
   meaning(1009, 'message too big', 'reconnect', true),
-  meaning(1011, 'server error', 'reconnect'),
-  meaning(1012, 'service restart', 'reconnect'),
-  meaning(1013, 'try again later', 'reconnect'),
-  meaning(4001, 'draining', 'reconnect'),
-  meaning(4002, 'slow reader', 'reconnect'),
-  meaning(4003, 'silent', 'reconnect'),
-  meaning(4004, 'overloaded', 'reconnect'),
-  meaning(4006, 'state lost', 'reconnect'),
-  meaning(4008, 'no HELLO in time', 'reconnect'),
-  meaning(4029, 'rate limit', 'reconnect'),
-  meaning(4100, 'token expired', 'token'),
-  meaning(4500, 'protocol error', 'stop', true),
-  meaning(4501, 'not authenticated', 'stop', true),
-  meaning(4503, 'permission denied', 'stop', true),
-  meaning(4526, 'version not supported', 'stop', true),
-  meaning(4590, 'replaced by a newer connection', 'stop', true),
+  meaning(1011, 'server error'),
+  meaning(1012, 'service restart'),
+  meaning(1013, 'try again later'),
+  meaning(4001, 'draining'),
+  meaning(4002, 'slow reader'),
+  meaning(4003, 'silent'),
+  meaning(4004, 'overloaded'),
+  meaning(4006, 'state lost'),
+  meaning(4008, 'no HELLO in time'),
+  meaning(4029, 'rate limit'),
+  meaning(4100, 'token expired'),
+  meaning(4500, 'protocol error'),
+  meaning(4501, 'not authenticated'),
+  meaning(4503, 'permission denied'),
+  meaning(4526, 'version not supported'),
+  meaning(4590, 'replaced by a newer connection'),
 ])
 
 /** What a close code says; one that nobody knows follows its range. */
 export function meaningOf(code: number): CloseMeaning {
-  return meanings.get(code) ?? { name: `code ${code}`, policy: policyOfRange(code), endsSession: code >= 4500 }
+  return meanings.get(code) ?? meaning(code, `code ${code}`)[1]
 }
 
 /** What a client does after a close with this code. */
@@ -79,6 +80,11 @@ function policyOfRange(code: number): ClosePolicy {
   return 'reconnect'
 }
 
-function meaning(code: number, name: string, policy: ClosePolicy, endsSession = false): [number, CloseMeaning] {
+function meaning(
+  code: number,
+  name: string,
+  policy = policyOfRange(code),
+  endsSession = code >= 4500,
+): [number, CloseMeaning] {
   return [code, { name, policy, endsSession }]
 }

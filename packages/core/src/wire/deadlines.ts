@@ -3,6 +3,14 @@ import type { Clock } from './clock.ts'
 /** A timer that is set for longer fires at once; one that comes too early finds nothing due, and is set again. */
 const LONGEST_MS = 2_147_483_647
 
+/** Where things are put that run later: {@link Deadlines}, or whatever gives each a timer of its own. */
+export interface Timers {
+  /** Runs `run` once, `ms` milliseconds from now. Returns a handle for {@link Timers.delete}. */
+  add(ms: number, run: () => void): unknown
+  /** Forgets it; what has run, or `undefined`, is ignored. */
+  delete(timer: unknown): void
+}
+
 /** Something to be run at a time, unless it is deleted before. */
 export interface Deadline {
   readonly slot: number
@@ -13,7 +21,7 @@ export interface Deadline {
  * Many deadlines on one timer. Adding and deleting cost a map look-up each, whatever their number; a deadline never
  * runs early and at most `resolution` late.
  */
-export class Deadlines {
+export class Deadlines implements Timers {
   readonly #clock: Clock
   readonly #resolution: number
   readonly #slots = new Map<number, Set<Deadline>>()

@@ -3,6 +3,7 @@ import * as FrameType from './frame-type.ts'
 import { type Frame, ProtocolError } from './frames.ts'
 import { Queue } from './queue.ts'
 import type { Sender } from './replay.ts'
+import { leave, type Source } from './source.ts'
 
 /** How an exchange ended when it was the other side, or the loss of the session, that ended it. */
 export type Outcome =
@@ -30,9 +31,6 @@ export interface ExchangeOptions {
   /** Bytes of items that the other side may send before more are granted. */
   readonly window: number
 }
-
-/** Something that items are pulled from, one at a time, when there is room for one. */
-export type Source = Iterator<unknown, unknown, undefined> | AsyncIterator<unknown, unknown, undefined>
 
 /**
  * One call, stream or publish in flight, at either end. It is over exactly once: by its own `end`, `fail` or `cancel`,
@@ -192,14 +190,4 @@ export class Exchange {
     this.#peer.forget(this)
     this.#wake()
   }
-}
-
-/** Not awaited: a generator's `return()` waits for a `next()` that may never settle, and its own failure is nobody's. */
-function leave(source: Source): undefined {
-  try {
-    Promise.resolve(source.return?.()).catch(() => undefined)
-  } catch {
-    // A source that throws while it is told to stop has nothing left to say.
-  }
-  return undefined
 }

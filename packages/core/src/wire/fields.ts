@@ -1,4 +1,4 @@
-import { type Position, ProtocolError } from './frames.ts'
+import { type Position, refuse } from './frames.ts'
 
 /** A map as it was sent: of it only the keys that are known are ever read, and nothing is merged with it. */
 export type Fields = Readonly<Record<string, unknown>>
@@ -22,11 +22,6 @@ const HEADER_NAME = /^[\w.-]{1,64}$/
 /** No control characters: a header ends in logs. */
 const HEADER_VALUE = /^\P{Cc}*$/u
 
-/** Nothing of what was sent stands in the reason: it is logged, and sent back. */
-export function fail(reason: string): never {
-  throw new ProtocolError(reason)
-}
-
 /** `undefined`, nil and absence mean the same. */
 export function isSet(value: unknown): boolean {
   return value !== undefined && value !== null
@@ -34,7 +29,7 @@ export function isSet(value: unknown): boolean {
 
 export function integer(value: unknown, least: number, most: number, what: string): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value
-  return fail(`${what} must be an integer from ${least} to ${most}`)
+  return refuse(`${what} must be an integer from ${least} to ${most}`)
 }
 
 /** A counter or an offset. */
@@ -48,12 +43,12 @@ export function idOf(value: unknown): number {
 }
 
 export function truth(value: unknown, what: string): boolean {
-  return typeof value === 'boolean' ? value : fail(`${what} must be true or false`)
+  return typeof value === 'boolean' ? value : refuse(`${what} must be true or false`)
 }
 
 export function text(value: unknown, shortest: number, longest: number, what: string): string {
   if (typeof value === 'string' && value.length >= shortest && value.length <= longest) return value
-  return fail(`${what} must be a string of ${shortest} to ${longest} characters`)
+  return refuse(`${what} must be a string of ${shortest} to ${longest} characters`)
 }
 
 export function optionalText(value: unknown, longest: number, what: string): string | undefined {
@@ -90,25 +85,25 @@ export function epochOf(value: unknown): string | null {
 
 /** Checks a position, as in `since` and in the END of a PUBLISH. */
 export function parsePosition(value: unknown): Position {
-  return Array.isArray(value) ? [epochOf(value[0]), count(value[1], 'offset')] : fail('a position must be an array')
+  return Array.isArray(value) ? [epochOf(value[0]), count(value[1], 'offset')] : refuse('a position must be an array')
 }
 
 export function names(value: unknown): readonly string[] {
-  if (!Array.isArray(value) || value.length > MOST_NAMES) return fail(`features must be at most ${MOST_NAMES} names`)
+  if (!Array.isArray(value) || value.length > MOST_NAMES) return refuse(`features must be at most ${MOST_NAMES} names`)
   return value.map(each => name(each, 'a feature'))
 }
 
 export function map(value: unknown, what: string): Fields {
   // A Map, a Date or a Uint8Array is an object too.
   const isMap = typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
-  return isMap ? (value as Fields) : fail(`${what} must be a map`)
+  return isMap ? (value as Fields) : refuse(`${what} must be a map`)
 }
 
 /** A fresh map without a prototype: handlers look names up in it. */
 export function parseHeaders(value: unknown): Readonly<Record<string, string>> {
   const sent = map(value, 'headers')
   const problem = headersProblem(sent)
-  return problem ? fail(problem) : Object.assign(Object.create(null), sent)
+  return problem ? refuse(problem) : Object.assign(Object.create(null), sent)
 }
 
 /** What is wrong with the headers of a call, if anything; a client asks before it sends them. */
@@ -126,5 +121,5 @@ export function headersProblem(headers: Fields): string | undefined {
 }
 
 function matching(value: unknown, pattern: RegExp, what: string): string {
-  return typeof value === 'string' && pattern.test(value) ? value : fail(`${what} is not well formed`)
+  return typeof value === 'string' && pattern.test(value) ? value : refuse(`${what} is not well formed`)
 }

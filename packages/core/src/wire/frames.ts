@@ -26,6 +26,11 @@ export class ProtocolError extends Error {
   }
 }
 
+/** Refuses what the other side sent. Nothing of it stands in the reason: that is logged, and sent back. */
+export function refuse(reason: string): never {
+  throw new ProtocolError(reason)
+}
+
 /** Whether frames of this type are numbered, acknowledged and sent again after a drop; also when it is unknown. */
 export function isCounted(type: number): boolean {
   return (type >= 2 && type <= 7) || type === 14 || (type >= 32 && type <= 63)

@@ -2,7 +2,7 @@ import { TautlineError } from '../errors.ts'
 import { Batch } from './batch.ts'
 import type { Clock } from './clock.ts'
 import { decodeMessage, encodeFrame, unshared } from './codec.ts'
-import type { Deadline, Deadlines } from './deadlines.ts'
+import type { Timers } from './deadlines.ts'
 import * as FrameType from './frame-type.ts'
 import { type Frame, isCounted, ProtocolError } from './frames.ts'
 import { Replay, type Sender } from './replay.ts'
@@ -54,7 +54,7 @@ export interface LinkOptions {
   /** Checks the frames that come in: `parseFromClient`, `parseFromServer`. */
   readonly parse: (frame: readonly unknown[]) => Frame | undefined
   readonly clock: Clock
-  readonly deadlines: Deadlines
+  readonly deadlines: Timers
   readonly limits: LinkLimits
   readonly events: LinkEvents
 }
@@ -74,7 +74,7 @@ export class Link {
   #received = 0
   #unacknowledged = 0
   #unacknowledgedBytes = 0
-  #ackDeadline: Deadline | undefined
+  #ackDeadline: unknown
   #paused = false
   #held: Uint8Array[] = []
   #heldBytes = 0

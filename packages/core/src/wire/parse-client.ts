@@ -1,7 +1,6 @@
 import {
   count,
   type Fields,
-  fail,
   idOf,
   integer,
   LARGEST_WINDOW,
@@ -16,7 +15,14 @@ import {
   sessionId,
 } from './fields.ts'
 import * as FrameType from './frame-type.ts'
-import type { CallFields, Frame, HelloFields, PublishFields, SubscribeFields } from './frames.ts'
+import {
+  type CallFields,
+  type Frame,
+  type HelloFields,
+  type PublishFields,
+  refuse,
+  type SubscribeFields,
+} from './frames.ts'
 import { optional, optionalKey, parseFromEither, unknownType } from './parse-either.ts'
 
 /** {@link parseFrame} of a server: of what a client sends. */
@@ -57,7 +63,7 @@ function callFields(value: unknown): CallFields {
 
 /** The range is the server's limit; a timeout out of it concerns that call alone. */
 function anyNumber(value: unknown): number {
-  return typeof value === 'number' ? value : fail('timeoutMs must be a number')
+  return typeof value === 'number' ? value : refuse('timeoutMs must be a number')
 }
 
 function windowOf(value: unknown): number {
@@ -96,6 +102,6 @@ function hello({ token, session, contract, client, features }: Fields): HelloFie
 }
 
 function resumption(value: unknown): readonly [id: string, received: number, attempt: number] {
-  if (!Array.isArray(value)) return fail('session must be an array')
+  if (!Array.isArray(value)) return refuse('session must be an array')
   return [sessionId(value[0], 'session'), count(value[1], 'received'), count(value[2], 'attempt')]
 }

@@ -1,6 +1,6 @@
-import { count, fail, idOf, integer, isSet, Longest, map, name, optionalText, truth } from './fields.ts'
+import { count, idOf, integer, isSet, Longest, map, name, optionalName, optionalText, truth } from './fields.ts'
 import * as FrameType from './frame-type.ts'
-import type { Frame, WireError } from './frames.ts'
+import { type Frame, refuse, type WireError } from './frames.ts'
 
 /** Most bytes in one CREDIT: sums of them stay integers. */
 const LARGEST_CREDIT = 2_147_483_647
@@ -32,24 +32,23 @@ export function parseFromEither(
 
 /** A known type that gets here came from the side that never sends it. */
 export function unknownType(type: unknown): undefined {
-  if (typeof type !== 'number' || type < 0 || !Number.isInteger(type)) return fail('a frame must begin with its type')
-  return type <= FrameType.DRAIN ? fail(`a frame of type ${type} from the wrong side`) : undefined
+  if (typeof type !== 'number' || type < 0 || !Number.isInteger(type)) return refuse('a frame must begin with its type')
+  return type <= FrameType.DRAIN ? refuse(`a frame of type ${type} from the wrong side`) : undefined
 }
 
-/** Errors are rare: what is absent is left out, so that the map is as it would have been made here. */
 export function wireError(value: unknown): WireError {
   const { code, message, data, incident, mayHaveRun } = map(value, 'error')
   return {
     code: name(code, 'code'),
-    message: typeof message === 'string' ? message : fail('message must be a string'),
-    ...(isSet(data) ? { data } : undefined),
-    ...(isSet(incident) ? { incident: name(incident, 'incident') } : undefined),
-    ...(isSet(mayHaveRun) ? { mayHaveRun: truth(mayHaveRun, 'mayHaveRun') } : undefined),
+    message: typeof message === 'string' ? message : refuse('message must be a string'),
+    data: data ?? undefined,
+    incident: optionalName(incident, 'incident'),
+    mayHaveRun: isSet(mayHaveRun) ? truth(mayHaveRun, 'mayHaveRun') : undefined,
   }
 }
 
 export function optional<T>(value: unknown, parse: (value: unknown) => T): T | undefined {
-  return value === undefined || value === null ? undefined : parse(value)
+  return isSet(value) ? parse(value) : undefined
 }
 
 export function optionalKey(value: unknown): string | undefined {

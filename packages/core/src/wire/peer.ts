@@ -1,10 +1,8 @@
 import type { TautlineError } from '../errors.ts'
-import type { Clock } from './clock.ts'
-import type { Deadlines } from './deadlines.ts'
 import { Exchange, type ExchangePeer } from './exchange.ts'
 import * as FrameType from './frame-type.ts'
 import { type Call, type Frame, ProtocolError, type Publish } from './frames.ts'
-import { Link, type LinkLimits, type LinkOptions } from './link.ts'
+import { Link, type LinkOptions } from './link.ts'
 import type { Sender } from './replay.ts'
 
 /** What a peer tells the session (server) or connection (client) that owns it. */
@@ -28,12 +26,7 @@ export interface PeerEvents {
 }
 
 /** How a peer is made. */
-export interface PeerOptions {
-  /** Checks the frames that come in: `parseFromServer` for a client, `parseFromClient` for a server. */
-  readonly parse: LinkOptions['parse']
-  readonly clock: Clock
-  readonly deadlines: Deadlines
-  readonly limits: LinkLimits
+export interface PeerOptions extends Omit<LinkOptions, 'events'> {
   /** Bytes of items that a client may send up on each stream before more are granted: `limits.window` of WELCOME. */
   readonly window: number
   readonly events: PeerEvents
@@ -58,20 +51,12 @@ export class Peer implements ExchangePeer {
 
   constructor(options: PeerOptions) {
     this.#options = options
-    const { parse, clock, deadlines, limits, events } = options
     this.link = new Link({
-      parse,
-      clock,
-      deadlines,
-      limits,
+      ...options,
       events: {
-        arrived: type => events.arrived?.(type),
+        ...options.events,
         frame: (frame, size) => this.#receive(frame, size),
-        pong: () => events.pong?.(),
-        broken: error => events.broken(error),
-        closed: (code, reason) => events.closed(code, reason),
         room: () => this.#roomAgain(),
-        overflowed: () => events.overflowed(),
       },
     })
   }

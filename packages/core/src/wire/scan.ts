@@ -1,6 +1,6 @@
 import * as Extension from './extension.ts'
 import { checkBigint, checkCollection, checkTimestamp, unsigned } from './extensions.ts'
-import { ProtocolError } from './frames.ts'
+import { refuse } from './frames.ts'
 import { judgeUtf8, Utf8 } from './utf8.ts'
 
 /** What a message may hold. */
@@ -247,8 +247,4 @@ function checkText(bytes: Uint8Array, at: number, size: number, found: Scan): vo
   const judgement = judgeUtf8(bytes, i, end)
   if (judgement === Utf8.BROKEN) refuse('a string that is no UTF-8')
   if (judgement === Utf8.REPLACED) found.hasReplacement = true
-}
-
-function refuse(reason: string): never {
-  throw new ProtocolError(reason)
 }

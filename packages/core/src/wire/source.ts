@@ -1,6 +1,8 @@
 import type { Source as Given } from '../client-types.ts'
 import { TautlineError } from '../errors.ts'
-import type { Source } from './exchange.ts'
+
+/** Something that items are pulled from, one at a time, when there is room for one. */
+export type Source = Iterator<unknown, unknown, undefined> | AsyncIterator<unknown, unknown, undefined>
 
 /**
  * The iterator behind whatever `up` was given.
@@ -28,4 +30,17 @@ function readerOf(reader: ReturnType<Extract<Given<unknown>, { getReader: unknow
       return { done: true, value: undefined }
     },
   }
+}
+
+/**
+ * Tells a source to stop. Not awaited: a generator's `return()` waits for a `next()` that may never settle, and its own
+ * failure is nobody's.
+ */
+export function leave(source: Source): undefined {
+  try {
+    Promise.resolve(source.return?.()).catch(() => undefined)
+  } catch {
+    // A source that throws while it is told to stop has nothing left to say.
+  }
+  return undefined
 }
