@@ -1,0 +1,18 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { guards } from '../scripts/guards/list.ts'
+import { root } from './support/pages.ts'
+
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+
+test.each([...new Set(guards.map(({ file }) => file))])('every guard of %s stands there once, to be removed', file => {
+  const source = read(file)
+  const missing = guards.filter(guard => guard.file === file && source.split(guard.find).length !== 2)
+  expect(missing.map(({ does }) => does)).toEqual([])
+})
+
+test('every guard has a test that exists', () => {
+  const missing = guards.filter(({ test, name }) => !existsSync(join(root, test)) || !read(test).includes(name ?? ''))
+  expect(missing.map(({ does, name }) => `${does}: ${name}`)).toEqual([])
+})
