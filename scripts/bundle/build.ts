@@ -9,10 +9,10 @@ export const entry = fileURLToPath(new URL('entry.ts', import.meta.url))
 /** What the build puts into the page. */
 export const define = { OUTLINE: JSON.stringify(outlineOf(chat)) }
 
-/** Bundles the page from sources as a browser would get it: minified, one file, in memory. */
-export function bundleForBrowsers(): Promise<BuildResult<{ write: false; metafile: true }>> {
+/** Bundles a page from sources as a browser would get it: minified, one file, in memory. */
+export function bundleForBrowsers(page = entry): Promise<BuildResult<{ write: false; metafile: true }>> {
   return build({
-    entryPoints: [entry],
+    entryPoints: [page],
     define,
     bundle: true,
     minify: true,
