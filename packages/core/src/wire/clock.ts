@@ -19,7 +19,8 @@ const nextTick = (globalThis as { process?: { nextTick?: (run: () => void) => vo
 /** The clock of the machine. */
 export const systemClock: Clock = {
   now: () => performance.now(),
-  setTimeout: (run, ms) => setTimeout(run, ms),
+  // What is overdue runs next: newer Nodes warn of a negative time.
+  setTimeout: (run, ms) => setTimeout(run, Math.max(0, ms)),
   clearTimeout: timer => clearTimeout(timer as ReturnType<typeof setTimeout>),
   defer: nextTick ?? queueMicrotask.bind(globalThis),
 }
