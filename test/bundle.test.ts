@@ -2,6 +2,8 @@ import { build as buildWithVite, defaultClientConditions } from 'vite'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { bundleForBrowsers, define, entry } from '../scripts/bundle/build.ts'
 
+/** Of core: what clients send is for servers to check, and what deals with validators is for who has a contract. */
+const serverOnly = /core\/src\/(wire\/(parse-client|deadlines|pipe)|schema|issues|check|contract|retain|channel)\.ts$/
 const nodeOnly = /websocket\.node|node_modules\/ws\/|^node:|browser-external/
 
 describe('the client in a browser bundle', () => {
@@ -10,7 +12,9 @@ describe('the client in a browser bundle', () => {
 
   beforeAll(async () => {
     const { metafile, outputFiles } = await bundleForBrowsers()
-    modules = Object.keys(metafile.inputs)
+    modules = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+      Object.keys(inputs).filter(module => (inputs[module]?.bytesInOutput ?? 0) > 0),
+    )
     code = outputFiles.map(file => file.text).join('\n')
   })
 
@@ -21,6 +25,10 @@ describe('the client in a browser bundle', () => {
 
   test('holds nothing of the server and no validator', () => {
     expect(modules.filter(module => /packages\/server|zod|valibot|arktype/.test(module))).toEqual([])
+  })
+
+  test('holds nothing that only a server needs, and with an outline nothing that deals with validators', () => {
+    expect(modules.filter(module => serverOnly.test(module))).toEqual([])
   })
 
   test('needs no eval, so that a strict CSP lets it run', () => {
