@@ -59,7 +59,7 @@ type Called = {
 }
 
 /** Numbers of one call that are kept once it has settled, so that a second settlement is seen. */
-const SETTLED_KEPT = 100_000
+const SETTLED_KEPT = 20_000
 
 /**
  * A recorder and a checker in one: it judges while it listens, so that hours of load need no more memory than minutes.

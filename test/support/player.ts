@@ -5,6 +5,9 @@ import type { Happening } from './history.ts'
 /** What may go wrong under faults, and nothing else. */
 const EXPECTED = ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'UNAUTHENTICATED', 'CANCELLED', 'RESOURCE_EXHAUSTED']
 
+/** Hours of load need no more memory than minutes. */
+const LATENCIES_KEPT = 10_000
+
 /** Who hears what players do. */
 export interface Stage {
   record(happening: Happening): void
@@ -24,7 +27,7 @@ export class Player {
   readonly connection: ReturnType<typeof connect<Arena>>['connection']
   /** How long it was not online each time, in ms. */
   readonly absences: number[] = []
-  /** How long each call took, in ms. */
+  /** How long calls took, in ms; the newest of them. */
   readonly latencies: number[] = []
   readonly newest: Newest[] = []
   /** The newest acknowledged message of each producer in each channel of `newest`. */
@@ -64,7 +67,7 @@ export class Player {
     const began = performance.now()
     this.#act(kind, kind === 'again', async call => {
       const answer = await this.api[kind]({ call, ms }, { idempotencyKey, timeout: 30_000 })
-      this.latencies.push(performance.now() - began)
+      if (this.latencies.push(performance.now() - began) > LATENCIES_KEPT) this.latencies.splice(0, LATENCIES_KEPT / 2)
       if (answer !== call) this.#stage.problem(`${call} was answered with ${answer}`)
     })
   }

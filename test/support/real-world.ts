@@ -14,7 +14,9 @@ import { ServerProcess, type ServerProcessOptions } from './server-process.ts'
 const PATIENCE_MS = 25_000
 
 /** What was wrong in the end, by the promise that it breaks. */
-export type Wrong = { readonly [promise: string]: readonly string[] }
+export type Wrong = Readonly<
+  Record<'lost' | 'twice' | 'reordered' | 'unsettled' | 'executed' | 'problems' | 'leftOver', readonly string[]>
+>
 
 /** Nothing was. */
 export const NOTHING_WRONG: Wrong = {
@@ -117,9 +119,13 @@ export class RealWorld implements Stage {
     this.#going.add(going)
   }
 
-  /** Whether everything that players began is over. */
+  /** How much of what players began is not over. */
+  get underWay(): number {
+    return this.#going.size
+  }
+
   get idle(): boolean {
-    return this.#going.size === 0
+    return this.underWay === 0
   }
 
   /** All lines are whole: lets everything come to rest. What does not come, the verdict tells. */
@@ -139,7 +145,7 @@ export class RealWorld implements Stage {
   async finish(): Promise<Wrong> {
     await this.rest()
     const verdict = this.verdict()
-    const leftOver = this.idle ? [] : [`${this.#going.size} things that never ended`]
+    const leftOver = this.idle ? [] : [`${this.underWay} things that never ended`]
     for (const { connection } of this.players) connection.close()
     leftOver.push(...(await Promise.all(this.#clients.map(client => client.leave()))).flat())
     leftOver.push(

@@ -54,13 +54,13 @@ export class RemoteBroker implements Broker {
   }
 
   publish(channel: BrokerChannel, publication: Publication): Promise<Position> {
-    return this.#ask({ do: 'publish', channel, publication })
+    return this.#ask({ do: 'publish', channel: plain(channel), publication })
   }
 
   async subscribe(channel: BrokerChannel, listener: FeedListener): Promise<Feed> {
     const feed = ++this.#number
     this.#feeds.set(feed, listener)
-    const head = await this.#ask<Position>({ do: 'subscribe', channel, feed })
+    const head = await this.#ask<Position>({ do: 'subscribe', channel: plain(channel), feed })
     const close = () => {
       this.#feeds.delete(feed)
       this.#ask({ do: 'leave', feed }).catch(() => undefined)
@@ -69,15 +69,15 @@ export class RemoteBroker implements Broker {
   }
 
   read(channel: BrokerChannel, from: From, limit: PageLimit): Promise<Page> {
-    return this.#ask({ do: 'read', channel, from, limit })
+    return this.#ask({ do: 'read', channel: plain(channel), from, limit })
   }
 
   heads(channels: readonly BrokerChannel[]): Promise<readonly Position[]> {
-    return this.#ask({ do: 'heads', channels })
+    return this.#ask({ do: 'heads', channels: channels.map(plain) })
   }
 
   renew(channel: BrokerChannel, held: ReadonlyMap<string, number>, leaseMs: number): Promise<readonly string[]> {
-    return this.#ask({ do: 'renew', channel, held, leaseMs })
+    return this.#ask({ do: 'renew', channel: plain(channel), held, leaseMs })
   }
 
   onStatus(): () => void {
@@ -99,6 +99,13 @@ export class RemoteBroker implements Broker {
       this.#channel.send({ ...question, ask })
     })
   }
+}
+
+/** As much of a channel as brokers need: a server's own knows functions, which cannot travel. */
+function plain({ name, retain }: BrokerChannel): BrokerChannel {
+  if (retain.kind === 'none') return { name, retain: { kind: 'none' } }
+  const { kind, count, seconds } = retain
+  return { name, retain: { kind, count, seconds } }
 }
 
 /**

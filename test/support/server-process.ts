@@ -107,7 +107,7 @@ export class ServerProcess {
   }
 
   #tell(message: ToServer): void {
-    this.#child.send(message)
+    if (this.#child.connected) this.#child.send(message, () => undefined)
   }
 
   async #gone(): Promise<boolean> {

@@ -1,0 +1,79 @@
+/**
+ * Load on real servers in processes of their own, over lines that break, for as long as one likes:
+ * `npm run soak -- --minutes N [--clients N] [--seed S]`. Half of the clients are at a server that stays, so that its
+ * memory can be watched, the others at one that is killed and replaced. Every few seconds something goes wrong.
+ */
+import { setTimeout as pass } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { RealWorld } from '../test/support/real-world.ts'
+import { Camp } from './soak/camp.ts'
+import { harm } from './soak/faults.ts'
+import { Heap, heapOfThisProcess } from './soak/heaps.ts'
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '20' },
+    clients: { type: 'string', default: '8' },
+    seed: { type: 'string', default: '1' },
+  },
+})
+
+/** How often heaps are measured, and how often it is told how things go, in ms. */
+const SAMPLE_MS = 5_000
+const REPORT_MS = 60_000
+const MINUTE_MS = 60_000
+
+const resources = process.getActiveResourcesInfo().length
+const world = new RealWorld(Number(values.seed))
+const clients = Math.ceil(Number(values.clients) / 2)
+const steady = await Camp.open(world, 'steady', clients)
+const restless = await Camp.open(world, 'restless', clients)
+
+const began = performance.now()
+const isOver = () => performance.now() - began >= Number(values.minutes) * MINUTE_MS
+const faults = new Map<string, number>()
+const heaps = { server: new Heap(), clients: new Heap() }
+
+async function watch(): Promise<void> {
+  for (let n = 1; !isOver(); n++) {
+    await pass(SAMPLE_MS)
+    const { heapBytes } = await steady.server.stats()
+    const ms = performance.now() - began
+    heaps.server.add(ms, heapBytes)
+    heaps.clients.add(ms, heapOfThisProcess())
+    if ((n * SAMPLE_MS) % REPORT_MS === 0) console.log(progress())
+  }
+}
+
+function progress(): string {
+  const { deliveries, calls } = world.history
+  const happened = [...faults.values()].reduce((sum, count) => sum + count, 0)
+  const minutes = (performance.now() - began) / MINUTE_MS
+  return `${minutes.toFixed(1)} min: ${deliveries} deliveries, ${calls} calls, ${happened} faults`
+}
+
+await Promise.all([
+  steady.play(isOver),
+  restless.play(isOver),
+  watch(),
+  harm({ random: world.random, steady, restless }, isOver, fault => faults.set(fault, (faults.get(fault) ?? 0) + 1)),
+])
+const { lost, twice, reordered, unsettled, executed, problems, leftOver } = await world.finish()
+await Promise.all([steady.close(), restless.close()])
+// Sockets that were closed are gone a tick later.
+await pass(100)
+const left = [...leftOver, ...process.getActiveResourcesInfo().slice(resources)]
+const verdict = { lost, twice: [...twice, ...executed], reordered, unsettled, 'left over': left }
+
+console.log(progress())
+console.log([...faults].map(([fault, count]) => `${fault} ${count}`).join(', '))
+console.log(`heap slope: server ${heaps.server}, clients ${heaps.clients}`)
+for (const [promise, breaches] of Object.entries({ ...verdict, problems })) {
+  for (const breach of breaches.slice(0, 10)) console.error(`${promise}: ${breach}`)
+}
+process.exitCode = [...Object.values(verdict), problems].some(({ length }) => length > 0) ? 1 : 0
+console.log(
+  Object.entries(verdict)
+    .map(([promise, { length }]) => `${promise} ${length}`)
+    .join(' · '),
+)
