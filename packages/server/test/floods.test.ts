@@ -27,6 +27,17 @@ async function answered(client: HandClient, id: number): Promise<boolean> {
   return client.outcome(id) !== undefined
 }
 
+it('a message that is too large is not read, whatever brought it: 1009', async () => {
+  const client = await join({ limits: { messageBytes: 1_000 } })
+  const rest = encodeFrame([FrameType.CALL, 1, 'echo', '', undefined]).length + 2
+  client.call(1, 'echo', 'x'.repeat(1_000 - rest))
+  await serving.clock.settle()
+  expect(client.outcome(1)?.[0]).toBe(FrameType.END)
+  client.call(2, 'echo', 'x'.repeat(1_001 - rest))
+  await serving.clock.settle()
+  expect(client.closed?.code).toBe(1009)
+})
+
 describe('frames that ask for no work', () => {
   it.each<[string, Uint8Array]>([
     ['PING', encodeFrame([FrameType.PING])],

@@ -114,6 +114,15 @@ describe('a WebSocket that is misused', () => {
     expect(codeOf(wire)).toBe(1008)
   })
 
+  it('by announcing a message that is too large is closed with 1009 before any of it comes', async () => {
+    const port = await serving({ limits: { messageBytes: 1_000 } })
+    const wire = await upgraded(port)
+    wire.write(Uint8Array.of(FIN | BINARY, 0xfe, 0x03, 0xe9, 0, 0, 0, 0))
+    await wire.until(/\x88/)
+    expect(codeOf(wire)).toBe(1009)
+    await wire.gone
+  })
+
   it('by a message that comes in more than 4,096 chunks is closed', async () => {
     const port = await serving({ limits: { chunks: 64 } })
     const wire = await upgraded(port)
@@ -131,7 +140,7 @@ describe('a WebSocket that is misused', () => {
     wire.write(Buffer.concat(Array(10).fill(PINGED)))
     wire.write(masked(FIN | BINARY, encodeFrame([FrameType.CALL, 1, 'echo', 'here', undefined])))
     await wire.until(/here/)
-    wire.write(Buffer.concat(Array(100).fill(PINGED)))
+    wire.write(Buffer.concat(Array(50).fill(PINGED)))
     await wire.gone
   })
 

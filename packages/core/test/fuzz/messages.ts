@@ -46,7 +46,7 @@ const JUNK = [
 const encoder = new Encoder()
 
 /** A frame as it should be, in half of the cases with something else in one place of its envelope. */
-function sampleFrame(random: Random): number[] {
+export function sampleFrame(random: Random): number[] {
   const [, frame] = samples[random.int(samples.length)] ?? samples[0] ?? []
   const copy: unknown = structuredClone(frame)
   if (random.once(2)) spoil(copy, random)
