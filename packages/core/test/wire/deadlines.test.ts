@@ -33,6 +33,16 @@ describe('deadlines', () => {
     expect(deadlines.size).toBe(0)
   })
 
+  it('that lie further than a timer can wait are not run at once', () => {
+    const asked: number[] = []
+    const far = new Deadlines({ ...clock, now: () => 0, setTimeout: (_, ms) => asked.push(ms) }, 100)
+    for (const ms of [2 ** 31, 1e12]) {
+      far.add(ms, () => undefined)
+      far.clear()
+    }
+    expect(asked).toEqual([2 ** 31 - 1, 2 ** 31 - 1])
+  })
+
   it('can delete one another, and themselves, while they run', () => {
     const ran: string[] = []
     const second = { deadline: deadlines.add(60_000, () => undefined) }
