@@ -18,7 +18,8 @@ describe('the TypeScript on our pages', () => {
   for (const { page, path } of snippets.filter(snippet => snippet.runs)) {
     test(`runs: ${page}`, { timeout: 30_000 }, async () => {
       const args = ['--conditions=@tautline/source', '--import', 'tsx', path]
-      await promisify(execFile)(process.execPath, args, { cwd: root, timeout: 20_000 })
+      const env = { ...process.env, PORT: '0' }
+      await promisify(execFile)(process.execPath, args, { cwd: root, env, timeout: 20_000 })
     })
   }
 })

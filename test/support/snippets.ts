@@ -52,12 +52,19 @@ export function writeSnippets(snippets: readonly Snippet[]): void {
   }
 }
 
-/** Type-checks all snippets in one program; answers `page:line message`, one for each mistake. */
+/**
+ * Type-checks all snippets in one program; answers `page:line message`, one for each mistake. Modules are found as
+ * applications find them, whose tools bundle: some packages (Next) have no types for anybody else.
+ */
 export function mistakesIn(snippets: readonly Snippet[]): string[] {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile)
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
   const paths = snippets.map(snippet => snippet.path)
-  const program = ts.createProgram(paths, options)
+  const program = ts.createProgram(paths, {
+    ...options,
+    module: ts.ModuleKind.ESNext,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+  })
 
   return snippets.flatMap(({ page, path }) => {
     const file = program.getSourceFile(path)
