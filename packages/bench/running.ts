@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Client } from './load/client.ts'
-import type { Usage } from './servers/host.ts'
+import type { To, Usage } from './servers/host.ts'
 import type { Subject } from './subjects.ts'
 
 /** How long a server may take to start, to answer, or to let somebody in, in ms. */
@@ -49,8 +49,8 @@ export class Running {
   }
 
   /** Publishes so many messages in one tick. */
-  publish(times: number, room?: string): Promise<Usage> {
-    return this.#ask({ do: 'publish', times, room })
+  publish(times: number, to?: To): Promise<Usage> {
+    return this.#ask({ do: 'publish', times, to })
   }
 
   async connect(): Promise<Client> {

@@ -1,6 +1,10 @@
+import { CapnwebClient } from './load/capnweb.ts'
 import type { Client } from './load/client.ts'
 import { FloorBatchedClient, FloorClient } from './load/floor.ts'
+import { OrpcClient } from './load/orpc.ts'
+import { SocketIoClient } from './load/socket-io.ts'
 import { TautlineClient } from './load/tautline.ts'
+import { TrpcClient } from './load/trpc.ts'
 
 /** A server to measure, and how to speak to it. */
 export interface Subject {
@@ -41,6 +45,30 @@ export const SUBJECTS: readonly Subject[] = [
     server: 'floor-batched',
     connect: url => new FloorBatchedClient(url),
     note: 'the floor with one WebSocket message for all that either side sends in a tick, and reused encoders',
+  },
+  {
+    name: 'Socket.IO 4',
+    server: 'socket-io',
+    connect: url => new SocketIoClient(url),
+    note: 'WebSocket alone, `socket.io-msgpack-parser`, `request = null`; nothing checked, streams are plain events',
+  },
+  {
+    name: 'tRPC 11 + zod',
+    server: 'trpc',
+    connect: url => new TrpcClient(url),
+    note: 'no transformer; requests of one tick in one array, as its client sends them; items and messages unchecked, binary as base64',
+  },
+  {
+    name: 'oRPC 1.15 + zod',
+    server: 'orpc',
+    connect: url => new OrpcClient(url),
+    note: '`RPCHandler` on `ws`, topics by `EventPublisher`; items and messages unchecked, binary as a Blob',
+  },
+  {
+    name: "Cap'n Web",
+    server: 'capnweb',
+    connect: url => new CapnwebClient(url),
+    note: 'nothing checked; topics are callbacks whose answer nobody asks for',
   },
   TAUTLINE,
 ]

@@ -1,5 +1,6 @@
 import type { Client } from '../load/client.ts'
 import { type Running, within } from '../running.ts'
+import type { To } from '../servers/host.ts'
 import { answered } from './connect.ts'
 
 /** What subscribers cost. */
@@ -38,7 +39,7 @@ export async function subscribe(clients: readonly Client[], room?: string): Prom
 export async function deliver(
   server: Running,
   clients: readonly Client[],
-  { times, rounds, room }: { readonly times: number; readonly rounds: number; readonly room?: string },
+  { times, rounds, to }: { readonly times: number; readonly rounds: number; readonly to?: To },
 ): Promise<number> {
   let left = 0
   let arrived = (): void => undefined
@@ -54,7 +55,7 @@ export async function deliver(
     const all = new Promise<void>(resolve => {
       arrived = resolve
     })
-    await server.publish(times, room)
+    await server.publish(times, to)
     await within(all, 'every publication arrives everywhere')
   }
   const after = await server.usage()

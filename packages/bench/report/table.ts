@@ -1,7 +1,5 @@
-import { COLUMNS, type Row } from '../measure/all.ts'
+import { COLUMNS, type Column, type Row } from '../measure/all.ts'
 import { FLOOR, type Subject } from '../subjects.ts'
-
-type Column = (typeof COLUMNS)[number]
 
 const TITLES: Readonly<Record<Column, string>> = {
   calls1x64: 'calls, 1 × 64',
@@ -12,7 +10,7 @@ const TITLES: Readonly<Record<Column, string>> = {
   connect: 'connect + call',
   memory: 'KiB per idle connection',
   p50: 'p50',
-  p99: 'p99',
+  p99: 'p99, by the floor’s p50',
   up: 'bytes up',
   down: 'bytes down',
   echo: '1 MiB echo',
@@ -36,7 +34,9 @@ export function figureOf(measured: ReadonlyMap<Subject, readonly Row[]>, name: s
   const floors = rowsOf(FLOOR.name)
   const figures = rowsOf(name).map((row, round) => {
     const figure = row[column] ?? Number.NaN
-    return ABSOLUTE.includes(column) ? figure : figure / (floors[round]?.[column] ?? Number.NaN)
+    // The floor's p99 is the machine's mood.
+    const floor = floors[round]?.[column === 'p99' ? 'p50' : column]
+    return ABSOLUTE.includes(column) ? figure : figure / (floor ?? Number.NaN)
   })
   return medianOf(figures.filter(figure => !Number.isNaN(figure)))
 }

@@ -1,7 +1,7 @@
 /** The floor, tuned further: what both sides send in one tick is one WebSocket message. */
 import { decodeMulti, Encoder } from '@msgpack/msgpack'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { items, MESSAGE, type Post, post } from '../work.ts'
+import { items, type Post, post } from '../work.ts'
 import { host, PORT } from './host.ts'
 
 const HIGH_WATER = 1_048_576
@@ -64,10 +64,10 @@ async function receive(ws: Batched, [id, entry, input]: [number, string, unknown
 server.on('listening', () => {
   host({
     port: (server.address() as { port: number }).port,
-    publish(times) {
+    publish(times, _room, message) {
       for (let i = 0; i < times; i++) {
-        const message = encoder.encode([0, MESSAGE])
-        for (const ws of subscribers) ws.send(message)
+        const frame = encoder.encode([0, message])
+        for (const ws of subscribers) ws.send(frame)
       }
     },
   })

@@ -1,7 +1,7 @@
 /** The floor, tuned: what is written in one tick leaves in one write. Each message is still one of the WebSocket's. */
 import { decode, encode } from '@msgpack/msgpack'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { items, MESSAGE, type Post, post } from '../work.ts'
+import { items, type Post, post } from '../work.ts'
 import { host, PORT } from './host.ts'
 
 const HIGH_WATER = 1_048_576
@@ -66,10 +66,10 @@ async function receive(ws: Corked, [id, entry, input]: [number, string, unknown]
 server.on('listening', () => {
   host({
     port: (server.address() as { port: number }).port,
-    publish(times) {
+    publish(times, _room, message) {
       for (let i = 0; i < times; i++) {
-        const message = encode([0, MESSAGE])
-        for (const ws of subscribers) ws.send(message)
+        const frame = encode([0, message])
+        for (const ws of subscribers) ws.send(frame)
       }
     },
   })

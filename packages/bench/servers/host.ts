@@ -1,7 +1,16 @@
+import { MESSAGE, type Message } from '../work.ts'
+
 /** What the bench asks a server for, over IPC. */
 export type Ask =
   | { readonly id: number; readonly do: 'usage' | 'settle' }
-  | { readonly id: number; readonly do: 'publish'; readonly times: number; readonly room?: string | undefined }
+  | { readonly id: number; readonly do: 'publish'; readonly times: number; readonly to?: To | undefined }
+
+/** Where a publication goes, and how large it is. */
+export interface To {
+  readonly room?: string
+  /** Characters of its text, instead of a few. */
+  readonly size?: number
+}
 
 /** CPU in µs since the process began, memory in bytes. */
 export interface Usage {
@@ -13,7 +22,7 @@ export interface Usage {
 export interface Hosted {
   readonly port: number
   /** Publishes so many messages to all subscribers, in one tick. */
-  publish(times: number, room?: string): unknown
+  publish(times: number, room: string, message: Message): unknown
 }
 
 /** Where to listen: any free port, or the one that a server before had. */
@@ -23,11 +32,15 @@ export const PORT = Number(process.env['BENCH_PORT'] ?? 0)
 export function host({ port, publish }: Hosted): void {
   process.on('disconnect', () => process.exit())
   process.on('message', async (ask: Ask) => {
-    if (ask.do === 'publish') await publish(ask.times, ask.room)
+    if (ask.do === 'publish') await publish(ask.times, ask.to?.room ?? 'lobby', messageOf(ask.to?.size))
     // Only where memory is the question: elsewhere it would be counted among the costs.
     else if (ask.do === 'settle') globalThis.gc?.()
     const { user, system } = process.cpuUsage()
     process.send?.({ id: ask.id, usage: { cpu: user + system, rss: process.memoryUsage.rss() } })
   })
   process.send?.({ port })
+}
+
+function messageOf(size: number | undefined): Message {
+  return size === undefined ? MESSAGE : { ...MESSAGE, text: 'x'.repeat(size) }
 }

@@ -1,30 +1,18 @@
 /** Tautline with everything on: validation both ways, sessions, replay, limits. Only the rate is raised. */
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import * as z from 'zod'
-import { items, MESSAGE, post } from '../work.ts'
+import { items, post } from '../work.ts'
+import { chatOf } from './chat.ts'
 import { host, PORT } from './host.ts'
-import { Blob, Count, Message, Post } from './schemas.ts'
 
 /** Another checkout may be measured beside this one. */
 const root = process.env['BENCH_CHECKOUT']
-const require = createRequire(root === undefined ? import.meta.url : pathToFileURL(`${root}/package.json`))
+const require = createRequire(root === undefined ? import.meta.url : pathToFileURL(`${root}/packages/server/`))
 const load = (name: string) => import(pathToFileURL(require.resolve(name)).href)
-const { contract, procedure, stream, topic } = (await load('@tautline/core')) as typeof import('@tautline/core')
+const core = (await load('@tautline/core')) as typeof import('@tautline/core')
 const { serve, anyone } = (await load('@tautline/server')) as typeof import('@tautline/server')
 
-/** Entries that nobody calls, for who wants to know what a large contract costs. */
-const idle = Array.from({ length: Number(process.env['BENCH_ENTRIES'] ?? 0) }, (_, i) => `idle${i}`)
-
-const chat = contract({
-  rooms: {
-    post: procedure({ input: Post, output: Message }),
-    echo: procedure({ input: Blob, output: Blob }),
-    export: stream({ input: Count, down: Message }),
-    feed: topic({ params: z.object({ room: z.string() }), message: Message, retain: { count: 500 } }),
-  },
-  idle: Object.fromEntries(idle.map(name => [name, procedure({ input: Post, output: Message })])),
-})
+const chat = chatOf(core, Number(process.env['BENCH_ENTRIES'] ?? 0))
 
 const server = await serve(
   chat,
@@ -36,14 +24,13 @@ const server = await serve(
   },
   {
     rooms: { post, echo: bytes => bytes, export: items, feed: { subscribe: anyone } },
-    idle: Object.fromEntries(idle.map(name => [name, post])),
+    idle: Object.fromEntries(Object.keys(chat.idle).map(name => [name, post])),
   },
 )
 
 host({
   port: server.port ?? 0,
-  publish(times, room = 'lobby') {
-    const published = Array.from({ length: times }, () => server.publish(chat.rooms.feed, { room }, MESSAGE))
-    return Promise.all(published)
+  publish(times, room, message) {
+    return Promise.all(Array.from({ length: times }, () => server.publish(chat.rooms.feed, { room }, message)))
   },
 })

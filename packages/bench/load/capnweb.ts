@@ -1,0 +1,66 @@
+import { BLOB, POST } from '../work.ts'
+import { Client } from './client.ts'
+
+const BASE64 = Buffer.from(BLOB).toString('base64').replace(/=+$/, '')
+
+type Said = readonly [kind: string, ...rest: readonly unknown[]]
+
+/** Cap'n Web's JSON: push and pull for a call, release for its answer. */
+export class CapnwebClient extends Client {
+  #id = 0
+  /** What the server pushed, piped and streamed so far: each has a number that both sides count. */
+  #theirs = 0
+
+  call(text?: string): void {
+    this.#ask('post', text === undefined ? POST : { room: 'lobby', text })
+  }
+
+  echo(): void {
+    this.#ask('echo', ['bytes', BASE64])
+  }
+
+  stream(count: number): void {
+    this.#ask('export', count)
+  }
+
+  subscribe(): void {
+    this.#ask('feed', ['export', -1])
+  }
+
+  protected hear(data: Buffer): void {
+    const said = JSON.parse(data.toString('latin1')) as Said
+    switch (said[0]) {
+      case 'resolve':
+        this.#tell(['release', said[1], 1])
+        // A stream has only begun.
+        if ((said[2] as readonly unknown[] | undefined)?.[0] !== 'readable') this.onAnswer()
+        return
+      case 'pipe':
+        this.#theirs += 1
+        return
+      case 'push':
+        this.#theirs += 1
+        return this.onMessages(1)
+      case 'stream':
+        this.#theirs += 1
+        this.#tell(['resolve', this.#theirs, ['undefined']])
+        if (JSON.stringify(said[1]).includes('["close"]')) this.onAnswer()
+        else this.onItems(1)
+        return
+      case 'release':
+        return
+      default:
+        throw new Error(`unexpected: ${data}`)
+    }
+  }
+
+  #ask(method: string, input: unknown): void {
+    this.#id += 1
+    this.#tell(['push', ['pipeline', 0, [method], [input]]])
+    this.#tell(['pull', this.#id])
+  }
+
+  #tell(message: Said): void {
+    this.say(JSON.stringify(message))
+  }
+}
