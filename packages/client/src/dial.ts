@@ -2,9 +2,9 @@ import {
   decodeMessage,
   encodeFrame,
   type HelloFields,
+  ONE_FRAME,
   ProtocolError,
   parseFromServer,
-  SCAN_LIMITS,
   type Socket,
   type Timers,
   type WelcomeFields,
@@ -102,7 +102,7 @@ export function dial(dialling: Dialling): () => void {
 function welcomeIn(bytes: Uint8Array): WelcomeFields | ProtocolError {
   let welcome: WelcomeFields | ProtocolError = new ProtocolError('a first message that is not WELCOME alone')
   try {
-    decodeMessage(bytes, { ...SCAN_LIMITS, frames: 1 }, value => {
+    decodeMessage(bytes, ONE_FRAME, value => {
       const frame = parseFromServer(value)
       if (frame?.[0] === FrameType.WELCOME) welcome = frame[1]
     })

@@ -50,15 +50,13 @@ export function policyOf(code: number): ClosePolicy {
 
 /** The longest reason that a WebSocket takes, in bytes of UTF-8. */
 const REASON_BYTES = 123
-const encoder = new TextEncoder()
-const decoder = new TextDecoder()
 
 /** A text as a close reason: safe to log, and cut to 123 bytes on a character's boundary. */
 export function reasonOf(text: string): string {
   const clean = text.slice(0, REASON_BYTES + 1).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
   const bytes = new Uint8Array(REASON_BYTES)
-  const { written } = encoder.encodeInto(clean, bytes)
-  return decoder.decode(bytes.subarray(0, written))
+  const { written } = new TextEncoder().encodeInto(clean, bytes)
+  return new TextDecoder().decode(bytes.subarray(0, written))
 }
 
 /** A reason that asks a client to stay away for so many ms. */

@@ -9,7 +9,7 @@ import {
 import { Encoded, EncodeError } from './encoded.ts'
 import * as Extension from './extension.ts'
 import { type Frame, ProtocolError } from './frames.ts'
-import { SCAN_LIMITS, Scan, type ScanLimits, scanMessage, scanValue } from './scan.ts'
+import { ONE_FRAME, SCAN_LIMITS, Scan, type ScanLimits, scanMessage, scanValue } from './scan.ts'
 import { keep } from './slab.ts'
 import { holdsLoneSurrogate } from './utf8.ts'
 
@@ -19,8 +19,6 @@ export { Encoded, EncodeError } from './encoded.ts'
 const LARGE = 262_144
 /** Ends a cycle. What is too deep for the other side is for the scan, which sees into extensions. */
 const DEEPEST = SCAN_LIMITS.depth + 2
-
-const ONE_FRAME: ScanLimits = { ...SCAN_LIMITS, frames: 1 }
 
 const ascii = new TextEncoder()
 const dense = new WeakSet<Uint8Array>()

@@ -16,6 +16,9 @@ export interface ScanLimits {
 /** The limits of guarantees.md. */
 export const SCAN_LIMITS: ScanLimits = { depth: 32, containers: 10_000, frames: 10_000 }
 
+/** The same, of a message that is one frame alone. */
+export const ONE_FRAME: ScanLimits = { ...SCAN_LIMITS, frames: 1 }
+
 /** What a scan found; made once, and used for message after message. */
 export class Scan {
   /** Where each frame ends; the first `frames` elements count. */
