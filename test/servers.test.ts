@@ -5,8 +5,8 @@ import { connect, contract, procedure } from '@tautline/client'
 import { afterEach, describe, expect, test } from 'vitest'
 import WebSocket from 'ws'
 import * as z from 'zod'
-import { Program } from './support/program.ts'
 import { root } from './support/pages.ts'
+import { Program } from './support/program.ts'
 import { snippetsOf } from './support/snippets.ts'
 
 const chat = contract({ greet: procedure({ input: z.object({ name: z.string() }), output: z.string() }) })
