@@ -24,11 +24,39 @@ describe('the TypeScript on our pages', () => {
   }
 })
 
-test.each(pages())('every relative link on %s leads to a file', page => {
-  const text = readFileSync(join(root, page), 'utf8').replace(/^```.*?^```$/gms, '')
-  const targets = Array.from(text.matchAll(/\]\((?!\w+:|#)([^)#\s]+)/g), ([, target = '']) => target)
-  expect(targets.filter(target => !existsSync(join(root, dirname(page), target)))).toEqual([])
+describe.each(pages())('every link on %s', page => {
+  const links = Array.from(
+    prose(page).matchAll(/\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?[^)]*\)/g),
+    ([, path, anchor]) => ({
+      path: path ? join(dirname(page), path) : page,
+      anchor,
+    }),
+  )
+
+  test('leads to a file', () => {
+    expect(links.filter(({ path }) => !existsSync(join(root, path)))).toEqual([])
+  })
+
+  test('leads to a heading', () => {
+    const lost = links.filter(({ path, anchor }) => anchor && path.endsWith('.md') && !anchorsOf(path).includes(anchor))
+    expect(lost).toEqual([])
+  })
 })
+
+/** A page without its blocks of code. */
+function prose(page: string): string {
+  return readFileSync(join(root, page), 'utf8').replace(/^```.*?^```$/gms, '')
+}
+
+/** The headings of a page, as GitHub names them. */
+function anchorsOf(page: string): string[] {
+  return Array.from(prose(page).matchAll(/^#+ (.*)$/gm), ([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
 
 describe('a page that is wrong', () => {
   const lines = [
