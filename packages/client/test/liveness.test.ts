@@ -177,8 +177,8 @@ describe('the latency', () => {
     const { greet } = server
     server.greet = (dialled, hello) => {
       greet(dialled, hello)
-      server.session.peer.link.pause()
-      clock.setTimeout(() => server.session.peer.link.resume(), 120)
+      server.session.inlet.pause()
+      clock.setTimeout(() => server.session.inlet.resume(), 120)
     }
     connection.open()
     await clock.advance(200)

@@ -1,4 +1,4 @@
-import type { Clock, Deadline, Deadlines, Link } from '@tautline/core/wire'
+import type { Clock, Deadline, Deadlines, Inlet, Link } from '@tautline/core/wire'
 import type { ServerLimits } from './limits.ts'
 
 /** What an intake keeps to. */
@@ -7,6 +7,7 @@ export type IntakeLimits = Pick<ServerLimits, 'rate' | 'burst' | 'highWaterBytes
 /** How an intake is made. */
 export interface IntakeParts {
   readonly link: Link
+  readonly inlet: Inlet
   readonly clock: Clock
   readonly deadlines: Deadlines
   readonly limits: IntakeLimits
@@ -32,7 +33,7 @@ export class Intake {
 
   /** A frame came in that counts as so many: a CALL, ITEM, SUBSCRIBE or PUBLISH is one. */
   take(cost: number): void {
-    const { clock, deadlines, limits, link } = this.#parts
+    const { clock, deadlines, limits, inlet } = this.#parts
     this.#tokens -= cost
     if (this.#tokens >= 0 || this.#debt) return
     this.#refill(clock.now())
@@ -42,7 +43,7 @@ export class Intake {
       this.#refill(clock.now())
       this.#decide()
     })
-    link.pause()
+    inlet.pause()
   }
 
   /**
@@ -57,11 +58,11 @@ export class Intake {
 
   /** Bytes left, or were added. */
   room(): void {
-    const { clock, limits, link } = this.#parts
+    const { clock, limits, link, inlet } = this.#parts
     const unsent = link.unsentBytes
     if (!this.#flooded && unsent > limits.highWaterBytes) {
       this.#flooded = { written: link.traffic.sent - unsent, since: clock.now() }
-      link.pause()
+      inlet.pause()
     } else if (this.#flooded && unsent < limits.lowWaterBytes) {
       this.#flooded = undefined
       this.#decide()
@@ -82,6 +83,11 @@ export class Intake {
     if (this.#flooded) this.#flooded.since = now
   }
 
+  /** Whether the socket is not read. */
+  get paused(): boolean {
+    return this.#parts.inlet.paused
+  }
+
   /** The socket went, and its unsent bytes with it. */
   detached(): void {
     this.#flooded = undefined
@@ -94,7 +100,10 @@ export class Intake {
   }
 
   #decide(): void {
-    if (!this.#flooded && !this.#debt) this.#parts.link.resume()
+    const { link, inlet } = this.#parts
+    if (this.#flooded || this.#debt || !inlet.paused) return
+    link.grace()
+    inlet.resume()
   }
 
   #refill(now: number): void {

@@ -34,7 +34,7 @@ export class Liveness {
       this.#intake.grace(now)
     } else if (this.#intake.stalled(now)) return CloseCode.SLOW_READER
     // A socket that is not read says nothing about who is at its other end.
-    if (stalled || this.#link.paused) {
+    if (stalled || this.#intake.paused) {
       this.#heartbeat.reset()
       return 'well'
     }

@@ -6,6 +6,7 @@ import {
   type Exchange,
   type Frame,
   FrameType,
+  Inlet,
   meaningOf,
   Peer,
   ProtocolError,
@@ -80,8 +81,10 @@ export class Session implements Caller, SessionHandle {
     this.#arrival = arrival
     this.identity = credentials.identity
     this.session = { id: this.id, identity: this.identity, address: arrival.address }
+    const inlet = new Inlet(limits.messageBytes)
     this.peer = new Peer({
       parse: parseFromClient,
+      inlet,
       clock,
       deadlines,
       window: limits.window,
@@ -103,7 +106,7 @@ export class Session implements Caller, SessionHandle {
       },
     })
     const { link } = this.peer
-    this.#intake = new Intake({ link, clock, deadlines, limits })
+    this.#intake = new Intake({ link, inlet, clock, deadlines, limits })
     this.#liveness = new Liveness(link, this.#intake, limits)
     this.#life = new TokenLife(limits.tokenMs)
     this.inflight = new InFlight(limits, () => link.unsentBytes)

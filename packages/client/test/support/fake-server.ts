@@ -7,6 +7,7 @@ import {
   type Frame,
   FrameType,
   type HelloFields,
+  Inlet,
   Peer,
   type Publish,
   parseFromClient,
@@ -78,6 +79,7 @@ export class Dialled {
 /** A session as the server keeps it. */
 export class FakeSession {
   readonly id: string
+  readonly inlet = new Inlet(16_777_216)
   readonly peer: Peer
   readonly asked: Asked[] = []
   readonly frames: Frame[] = []
@@ -86,6 +88,7 @@ export class FakeSession {
     this.id = id
     this.peer = new Peer({
       parse: parseFromClient,
+      inlet: this.inlet,
       clock: server.clock,
       deadlines: server.deadlines,
       limits: {

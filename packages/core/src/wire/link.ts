@@ -5,6 +5,7 @@ import { decodeMessage, encodeFrame, unshared } from './codec.ts'
 import type { Timers } from './deadlines.ts'
 import * as FrameType from './frame-type.ts'
 import { type Frame, isCounted, ProtocolError } from './frames.ts'
+import type { Inlet } from './inlet.ts'
 import { Replay, type Sender } from './replay.ts'
 import type { ScanLimits } from './scan.ts'
 import type { Socket } from './socket.ts'
@@ -13,9 +14,6 @@ import type { Socket } from './socket.ts'
 const ACK_FRAMES = 64
 const ACK_BYTES = 128 * 1024
 const ACK_MS = 1_000
-
-/** Bytes held while reading is paused and the transport cannot pause; of one that can, as many beyond one message. */
-const HELD_BYTES = 256 * 1024
 
 /** What a link tells its owner. */
 export interface LinkEvents {
@@ -56,6 +54,8 @@ export interface LinkOptions {
   readonly clock: Clock
   readonly deadlines: Timers
   readonly limits: LinkLimits
+  /** For whoever must be able to stop reading. */
+  readonly inlet?: Inlet
   readonly events: LinkEvents
 }
 
@@ -75,9 +75,6 @@ export class Link {
   #unacknowledged = 0
   #unacknowledgedBytes = 0
   #ackDeadline: unknown
-  #paused = false
-  #held: Uint8Array[] = []
-  #heldBytes = 0
   #bytesIn = 0
   #bytesOut = 0
 
@@ -117,11 +114,6 @@ export class Link {
     return this.#heardAt
   }
 
-  /** Whether reading is paused. */
-  get paused(): boolean {
-    return this.#paused
-  }
-
   /** Whether a stream may send an item now; if not, `room` tells when to look again. */
   get mayItem(): boolean {
     const { replayBytes, itemWaterBytes } = this.#options.limits
@@ -155,7 +147,7 @@ export class Link {
       drain: () => this.#options.events.room(),
       close: (code, reason) => this.#closed(socket, code, reason),
     })
-    if (this.#paused) socket.pause?.()
+    this.#options.inlet?.attach(socket, message => this.#read(socket, message))
     this.#options.events.room()
   }
 
@@ -166,8 +158,7 @@ export class Link {
     this.flush()
     this.#socket = undefined
     this.#replay.settle()
-    this.#held = []
-    this.#heldBytes = 0
+    this.#options.inlet?.detach()
     this.#unacknowledged = 0
     this.#unacknowledgedBytes = 0
     this.#forgetAck()
@@ -215,27 +206,6 @@ export class Link {
     })
   }
 
-  /** Stops reading: the transport is asked to, and what arrives all the same is held. */
-  pause(): void {
-    if (this.#paused) return
-    this.#paused = true
-    this.#socket?.pause?.()
-  }
-
-  /** Reads again, beginning with what was held. */
-  resume(): void {
-    if (!this.#paused) return
-    this.#paused = false
-    this.grace()
-    const socket = this.#socket
-    while (socket && socket === this.#socket && !this.#paused) {
-      const held = this.#held.shift()
-      if (!held) return socket.resume?.()
-      this.#heldBytes -= held.length
-      this.#read(socket, held)
-    }
-  }
-
   /** Counts the other side as heard now: for a heartbeat that was itself asleep, or had stopped reading. */
   grace(): void {
     this.#heardAt = this.#options.clock.now()
@@ -266,23 +236,14 @@ export class Link {
     if (socket !== this.#socket) return
     this.grace()
     this.#bytesIn += bytes.length
-    if (this.#paused) this.#hold(socket, bytes)
-    else this.#read(socket, bytes)
-  }
-
-  /** A transport that pauses still brings what it had read: a little, unless it was compressed. */
-  #hold(socket: Socket, bytes: Uint8Array): void {
-    const most = socket.pause ? HELD_BYTES + this.#options.limits.receiveBytes : HELD_BYTES
-    this.#heldBytes += bytes.length
-    if (this.#heldBytes > most) {
-      this.#options.events.broken(new ProtocolError('messages while paused', 4029))
-    } else this.#held.push(bytes.slice())
+    this.#read(socket, bytes)
   }
 
   #read(socket: Socket, bytes: Uint8Array): void {
     const { receiveBytes, scan } = this.#options.limits
     try {
       if (bytes.length > receiveBytes) throw new ProtocolError('message too big', 1009)
+      if (this.#options.inlet?.holds(bytes)) return
       decodeMessage(bytes, scan, (value, size) => this.#take(socket, value, size))
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { VirtualClock } from '../../../testing/src/clock.ts'
 import { Deadlines } from '../../src/wire/deadlines.ts'
 import { type Frame, FrameType, type ProtocolError } from '../../src/wire/frames.ts'
+import { Inlet } from '../../src/wire/inlet.ts'
 import { Link, type LinkLimits } from '../../src/wire/link.ts'
 import { parseFrame } from '../../src/wire/parse.ts'
 import { pipe } from '../../src/wire/pipe.ts'
@@ -16,7 +17,7 @@ const limits: LinkLimits = {
   scan: SCAN_LIMITS,
 }
 
-type Side = { link: Link; got: Frame[]; closed: string[]; broken: ProtocolError[]; overflowed: number }
+type Side = { link: Link; inlet: Inlet; got: Frame[]; closed: string[]; broken: ProtocolError[]; overflowed: number }
 
 let clock: VirtualClock
 let deadlines: Deadlines
@@ -35,13 +36,16 @@ function side(from: 'client' | 'server', changed: Partial<LinkLimits> = {}): Sid
   const got: Frame[] = []
   const closed: string[] = []
   const broken: ProtocolError[] = []
+  const inlet = new Inlet(limits.receiveBytes)
   const self: Side = {
+    inlet,
     got,
     closed,
     broken,
     overflowed: 0,
     link: new Link({
       parse: frame => parseFrame(frame, from),
+      inlet,
       clock,
       deadlines,
       limits: { ...limits, ...changed },
@@ -197,13 +201,13 @@ describe('a link', () => {
   it('holds what arrives while it is paused, and reads it in order afterwards', () => {
     const [client, server] = [side('server'), side('client')]
     connect(client, server)
-    server.link.pause()
+    server.inlet.pause()
     client.link.send(call(1))
     clock.tick()
     client.link.send(call(2))
     clock.tick()
     expect(server.got).toEqual([])
-    server.link.resume()
+    server.inlet.resume()
     clock.tick()
     expect(ids(server.got)).toEqual([1, 2])
   })
@@ -214,7 +218,7 @@ describe('a link', () => {
     const { pause: _, resume: __, ...deaf } = bind(b)
     server.link.attach(deaf, 0)
     client.link.attach(a, 0)
-    server.link.pause()
+    server.inlet.pause()
     client.link.send([FrameType.CALL, 1, 'a.b', 'x'.repeat(200_000), undefined])
     clock.tick()
     expect(server.broken).toEqual([])
