@@ -1,9 +1,10 @@
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
 import type { Interceptor } from '@tautline/core'
-import { type Clock, systemClock } from '@tautline/core/wire'
+import type { Clock } from '@tautline/core/wire'
 import type { Authenticate } from './auth.ts'
 import type { Broker } from './broker.ts'
+import { serverClock } from './clock.ts'
 import type { OnError } from './failures.ts'
 import { integerOf, limitsOf, type ServerLimits } from './limits.ts'
 import { type Origins, originsOf } from './origin.ts'
@@ -81,7 +82,7 @@ export interface Settings {
  * @throws `TypeError` naming the option that is wrong.
  */
 export function settingsOf<Context>(options: ServeOptions<Context>): Settings {
-  const { authenticate, port, server, path = '/live', route, broker, interceptors = [], clock = systemClock } = options
+  const { authenticate, port, server, path = '/live', route, broker, interceptors = [], clock = serverClock } = options
   if (typeof authenticate !== 'function') throw new TypeError('authenticate must be a function, or anyone')
   if (port !== undefined && server !== undefined) throw new TypeError('either port or server, not both')
   if (port !== undefined) integerOf('port', port, 0, 65_535)

@@ -19,6 +19,11 @@ const CONTROL_FRAMES = 100
 /** Whoever goes on for so many bytes after it was told to stop is not waited for. */
 const DEAF_BYTES = 65_536
 
+/** Up to so many bytes, copying a message costs less than writing it and its head apart. */
+const FRAMED_BYTES = 16_384
+/** `readyState` of a WebSocket that is open. */
+const OPEN = 1
+
 /** What upgrades keep to; see the limits of the same names. */
 export interface UpgradeLimits {
   readonly messageBytes: number
@@ -93,7 +98,9 @@ interface Raw extends Duplex {
 /** As much of a WebSocket of `ws` as is used: who imports this module needs no types of `ws`. */
 export interface WebSocketOfWs {
   readonly bufferedAmount: number
+  readonly extensions: string
   readonly isPaused: boolean
+  readonly readyState: number
   on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'message', listener: (data: unknown, isBinary: boolean) => void): unknown
   on(event: 'ping' | 'pong', listener: () => void): unknown
@@ -111,8 +118,12 @@ export class WsSocket implements Socket {
   onGone: ((socket: WsSocket) => void) | undefined
   readonly #ws: WebSocketOfWs
   readonly #raw: Raw | undefined
+  /** Where whole WebSocket frames may be written to; nowhere when `ws` compresses, and may keep some back. */
+  readonly #direct: Duplex | undefined
   #events: SocketEvents | undefined
   #closing = false
+  /** Whether bytes wait here: those that the kernel took at once are nothing to tell of. */
+  #behind = false
   #failure = 0
   #readBefore = 0
   #partialSince: number | undefined
@@ -126,6 +137,7 @@ export class WsSocket implements Socket {
   constructor(ws: WebSocketOfWs, raw?: Duplex) {
     this.#ws = ws
     this.#raw = raw
+    this.#direct = ws.extensions === '' ? raw : undefined
     this.#whole()
     ws.on('error', error => this.#failed(error))
     ws.on('message', (data, isBinary) => this.#message(data, isBinary))
@@ -144,7 +156,11 @@ export class WsSocket implements Socket {
   }
 
   send(message: Uint8Array): void {
-    if (!this.#closing) this.#ws.send(message, this.#sent)
+    if (this.#closing) return
+    const raw = this.#direct
+    if (raw && message.length <= FRAMED_BYTES && this.#ws.readyState === OPEN) raw.write(framed(message), this.#sent)
+    else this.#ws.send(message, this.#sent)
+    this.#behind ||= this.#ws.bufferedAmount > 0
   }
 
   close(code: number, reason: string): void {
@@ -199,7 +215,11 @@ export class WsSocket implements Socket {
   }
 
   /** One for all messages: a closure for each would cost more than sending it. */
-  readonly #sent = (): void => this.#events?.drain()
+  readonly #sent = (): void => {
+    if (!this.#behind) return
+    this.#behind = this.#ws.bufferedAmount > 0
+    this.#events?.drain()
+  }
 
   #message(data: unknown, isBinary: boolean): void {
     this.#whole()
@@ -241,6 +261,23 @@ export class WsSocket implements Socket {
     events?.close(this.#failure || code, reasonOf(reason))
     this.onGone?.(this)
   }
+}
+
+/** What was framed last: a publication goes to many sockets, one after another. */
+let last: { readonly message: Uint8Array; readonly frame: Uint8Array } | undefined
+
+/** A message as one WebSocket frame of a server (RFC 6455, section 5.2): binary, final, not masked. */
+function framed(message: Uint8Array): Uint8Array {
+  if (last?.message === message) return last.frame
+  const { length } = message
+  const head = length < 126 ? 2 : 4
+  const frame = Buffer.allocUnsafe(head + length)
+  frame[0] = 0x82
+  frame[1] = length < 126 ? length : 126
+  if (head === 4) frame.writeUInt16BE(length, 2)
+  frame.set(message, head)
+  last = { message, frame }
+  return frame
 }
 
 /**

@@ -200,10 +200,11 @@ export class Link {
   flush(): void {
     const socket = this.#socket
     if (!socket) return
-    this.#batch.sendAll(this.#options.limits.sendBytes, message => {
+    const { sendBytes } = this.#options.limits
+    for (let message = this.#batch.take(sendBytes); message; message = this.#batch.take(sendBytes)) {
       this.#bytesOut += message.length
       socket.send(message)
-    })
+    }
   }
 
   /** Counts the other side as heard now: for a heartbeat that was itself asleep, or had stopped reading. */

@@ -11,13 +11,13 @@ function sent(values: readonly unknown[], longest = 1_048_576): number[] {
   const batch = new Batch()
   for (const value of values) batch.add(encodeFrame([FrameType.ITEM, 1, value]))
   const frames: number[] = []
-  batch.sendAll(longest, message => {
+  for (let message = batch.take(longest); message; message = batch.take(longest)) {
     let count = 0
     decodeMessage(message, SCAN_LIMITS, () => {
       count += 1
     })
     frames.push(count)
-  })
+  }
   expect(batch.bytes).toBe(0)
   return frames
 }
@@ -53,12 +53,28 @@ describe('a batch', () => {
     expect(sent(Array(10_000).fill([{}])).reduce((sum, count) => sum + count)).toBe(10_000)
   })
 
+  it('is the same message for all for whom the same frames wait, and for nobody else', () => {
+    const [ping, pong] = [encodeFrame([FrameType.PING]), encodeFrame([FrameType.PONG])]
+    const messageOf = (...frames: readonly Uint8Array[]): Uint8Array | undefined => {
+      const batch = new Batch()
+      for (const frame of frames) batch.add(frame)
+      return batch.take(1_000)
+    }
+    const both = messageOf(ping, pong)
+    expect(both).toEqual(Uint8Array.of(...ping, ...pong))
+    expect(messageOf(ping, pong)).toBe(both)
+    expect(messageOf(ping)).toBe(ping)
+    expect(messageOf(pong, ping)).toEqual(Uint8Array.of(...pong, ...ping))
+    expect(messageOf(ping, pong, ping)).toEqual(Uint8Array.of(...ping, ...pong, ...ping))
+    expect(messageOf(ping, encodeFrame([FrameType.PONG]))).toEqual(both)
+  })
+
   it('is forgotten when it is cleared', () => {
     const batch = new Batch()
     batch.add(encodeFrame([FrameType.PING]))
     expect(batch.bytes).toBe(2)
     batch.clear()
-    batch.sendAll(1_000, () => expect.unreachable())
+    expect(batch.take(1_000)).toBeUndefined()
     expect(batch.bytes).toBe(0)
   })
 })
