@@ -13,7 +13,7 @@ describe('docs/guarantees.md', () => {
   const links = Array.from(
     text.matchAll(/\[([^\]]+)\]\((\.\.\/\S+(?:\.test|-suite)\.ts)\)/g),
     ([, name = '', path = '']) => {
-      return { name, file: join(dirname(page), path) }
+      return { name: name.replace(/\s+/g, ' '), file: join(dirname(page), path) }
     },
   ).filter(({ name }) => name !== 'tested')
 
