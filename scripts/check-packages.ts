@@ -9,6 +9,7 @@ interface Manifest {
   readonly name: string
   readonly exports: Readonly<Record<string, unknown>>
   readonly dependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -37,7 +38,9 @@ try {
   for (const dir of dirs) rmSync(join(root, dir, 'dist'), { recursive: true, force: true })
   run(root, process.execPath, tsc, '-b', 'tsconfig.build.json')
   for (const [index, { name }] of manifests.entries()) pack(join(root, dirs[index] ?? ''), name)
-  for (const { dependencies = {} } of manifests) Object.keys(dependencies).forEach(link)
+  for (const { dependencies = {}, peerDependencies = {} } of manifests) {
+    Object.keys({ ...dependencies, ...peerDependencies }).forEach(link)
+  }
   link('@types/node')
   consume('browser', ['@tautline/core', '@tautline/client'], { module: 'preserve', lib: ['ES2022', 'DOM'] })
   consume(

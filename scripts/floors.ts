@@ -15,6 +15,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   client: ['core'],
   server: ['core'],
   testing: ['core', 'client', 'server'],
+  redis: ['core', 'server'],
 }
 
 /** Libraries with a door of their own: the only files that may import them. */

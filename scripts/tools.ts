@@ -14,6 +14,7 @@ export interface Tool {
 /** Everything that the suites need beyond npm. */
 export const tools = {
   chromium: { binary: 'chromium', apt: 'chromium', suite: 'browser tests' },
+  redis: { binary: 'redis-server', apt: 'redis-server', suite: 'Redis tests' },
 } as const satisfies Record<string, Tool>
 
 export type ToolName = keyof typeof tools

@@ -1,0 +1,156 @@
+import type { Deadlines } from '@tautline/core/wire'
+import { dialCommands, isCluster, type RedisClient } from './client.ts'
+import { failed, notSent } from './failures.ts'
+import type { Script } from './scripts.ts'
+
+/** So much may be under way at a time: beyond it, nothing more is sent. */
+const MOST_COMMANDS = 20_000
+const MOST_BYTES = 64 * 1_024 * 1_024
+/** What a command costs beside its arguments, in bytes. */
+const OVERHEAD = 256
+/** An engine that says nothing is asked for a sign of life this often, in ms. */
+const PING_MS = 1_000
+/** Who asks before the first connection stands waits for it, for so many ms. */
+const PATIENCE_MS = 2_000
+
+/** What scripts take and give. */
+export type Argument = string | number | Buffer
+
+/** The process behind the connection, and whether its memory outlives it; in a cluster scripts find out themselves. */
+export interface Run {
+  readonly id: string
+  readonly durable: boolean
+}
+
+type State =
+  | { readonly kind: 'dialling' }
+  | { readonly kind: 'up'; readonly run: Run }
+  | { readonly kind: 'down' }
+  | { readonly kind: 'closed' }
+
+/** The connection on which scripts are run. Everything on it settles, and nothing is sent twice. */
+export class Commands {
+  readonly connection: RedisClient
+  readonly #deadlines: Deadlines
+  readonly #changed: () => void
+  #state: State = { kind: 'dialling' }
+  #underWay = 0
+  #bytes = 0
+  readonly #begun: Promise<void>
+  #begin: () => void = () => undefined
+  #lastError: unknown
+
+  /** @param changed - told whenever {@link Commands.up} may have changed. */
+  constructor(client: RedisClient, deadlines: Deadlines, changed: () => void) {
+    this.#deadlines = deadlines
+    this.#changed = changed
+    this.#begun = new Promise(resolve => {
+      this.#begin = resolve
+    })
+    deadlines.add(PATIENCE_MS, this.#begin)
+    this.connection = dialCommands(client)
+    this.connection.on('error', (error: unknown) => {
+      this.#lastError = error
+    })
+    this.connection.on('ready', () => void this.#meet())
+    this.connection.on('close', () => this.#become({ kind: 'down' }))
+    this.#ping()
+  }
+
+  get up(): boolean {
+    return this.#state.kind === 'up'
+  }
+
+  /** What is under way. */
+  get underWay(): number {
+    return this.#underWay
+  }
+
+  /**
+   * Runs a script.
+   *
+   * @param argumentsOf - makes the arguments, once it is known who will take them.
+   * @throws {@link TautlineError} `UNAVAILABLE`, with a true `mayHaveRun`.
+   */
+  async run(script: Script, keys: readonly string[], argumentsOf: (run: Run) => readonly Argument[]): Promise<unknown> {
+    if (this.#underWay >= MOST_COMMANDS) throw notSent('too much is under way to Redis')
+    this.#underWay += 1
+    try {
+      if (this.#state.kind === 'dialling') await this.#begun
+      if (this.#state.kind === 'closed') throw notSent('the broker is closed')
+      if (this.#state.kind !== 'up') throw notSent('Redis cannot be reached', this.#lastError)
+      return await this.#send(script, keys, argumentsOf(this.#state.run))
+    } finally {
+      this.#underWay -= 1
+    }
+  }
+
+  /** @throws {@link TautlineError} `UNAVAILABLE` when it is closed. */
+  checkOpen(): void {
+    if (this.#state.kind === 'closed') throw notSent('the broker is closed')
+  }
+
+  close(): void {
+    this.#become({ kind: 'closed' })
+    this.connection.disconnect()
+  }
+
+  async #send(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
+    const bytes = [...keys, ...args].reduce<number>((sum, each) => sum + sizeOf(each), OVERHEAD)
+    if (this.#bytes > 0 && this.#bytes + bytes > MOST_BYTES) throw notSent('too much is under way to Redis')
+    this.#bytes += bytes
+    const rest = [keys.length, ...keys, ...args]
+    try {
+      return await this.connection.callBuffer('EVALSHA', [script.sha, ...rest]).catch((error: unknown) => {
+        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+        return this.connection.callBuffer('EVAL', [script.lua, ...rest])
+      })
+    } catch (error) {
+      throw failed(error)
+    } finally {
+      this.#bytes -= bytes
+    }
+  }
+
+  /** Who is there? A process that has forgotten everything must not be taken for the one before it. */
+  async #meet(): Promise<void> {
+    const { connection } = this
+    try {
+      const run = isCluster(connection) ? { id: '', durable: false } : runOf(await connection.info())
+      if (connection.status === 'ready') this.#become({ kind: 'up', run })
+    } catch (error) {
+      this.#lastError = error
+      if (!isCluster(connection)) connection.disconnect(true)
+    }
+  }
+
+  #become(state: State): void {
+    if (this.#state.kind === 'closed') return
+    this.#state = state
+    if (state.kind !== 'down') this.#begin()
+    this.#changed()
+  }
+
+  /** With something under way, silence is noticed: `ioredis` gives the connection up. */
+  #ping(): void {
+    if (this.#state.kind === 'closed') return
+    for (const node of nodesOf(this.connection)) if (node.status === 'ready') node.ping().catch(ignore)
+    this.#deadlines.add(PING_MS, () => this.#ping())
+  }
+}
+
+/** The connection says the same to whoever waits for an answer. */
+function ignore(): void {}
+
+function nodesOf(connection: RedisClient) {
+  return isCluster(connection) ? connection.nodes('master') : [connection]
+}
+
+function runOf(info: string): Run {
+  const id = /^run_id:(\w+)/m.exec(info)?.[1] ?? ''
+  return { id, durable: /^aof_enabled:1/m.test(info) }
+}
+
+function sizeOf(each: Argument): number {
+  return typeof each === 'number' ? 8 : each.length
+}

@@ -1,0 +1,8 @@
+/**
+ * Many Tautline servers as one, on Redis: {@link redis} makes the broker.
+ *
+ * @module
+ */
+export type { RedisClient } from './client.ts'
+export type { RedisOptions } from './options.ts'
+export { redis } from './redis.ts'

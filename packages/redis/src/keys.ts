@@ -1,0 +1,32 @@
+import type { BrokerChannel } from '@tautline/server'
+
+/** The names that a channel has in the engine. All of its keys share a hash tag: in a cluster, one node has them all. */
+export interface ChannelKeys {
+  /** Keys of its memory, in the order in which scripts take them; the first is the meta key. */
+  readonly memory: readonly string[]
+  /** The pub/sub channel on which its changes are told. */
+  readonly feed: string
+}
+
+const MEMORY = {
+  none: [],
+  log: ['meta', 'log'],
+  latest: ['meta', 'order', 'gone', 'values', 'due'],
+} as const
+
+/**
+ * Names of a channel.
+ *
+ * @param db - the database: pub/sub knows none, so it is part of the feed's name.
+ */
+export function keysOf(prefix: string, db: number, { name, retain }: BrokerChannel): ChannelKeys {
+  return {
+    memory: MEMORY[retain.kind].map(part => `${prefix}:{${name}}:${part}`),
+    feed: `${prefix}:{${name}}:feed:${db}`,
+  }
+}
+
+/** The key under which the position is kept that an idempotency key got. */
+export function onceKeyOf(prefix: string, { name }: BrokerChannel, idempotencyKey: string): string {
+  return `${prefix}:{${name}}:once:${idempotencyKey}`
+}

@@ -1,0 +1,35 @@
+import { type Clock, systemClock } from '@tautline/core/wire'
+
+/** Options of {@link redis}. */
+export interface RedisOptions {
+  /** What the names of all keys and pub/sub channels begin with: letters, digits, `_ . : -`. Default `'tautline'`. */
+  readonly prefix?: string | undefined
+  /** Bytes kept per channel; its oldest messages go first. Default 16 MiB. */
+  readonly channelBytes?: number | undefined
+  /** Where time comes from; that of the machine unless a test owns it. What expires does so by the engine's time. */
+  readonly clock?: Clock | undefined
+}
+
+/** Options that have been checked, with all defaults in their place. */
+export interface RedisSettings {
+  readonly prefix: string
+  readonly channelBytes: number
+  readonly clock: Clock
+}
+
+const MiB = 1_024 * 1_024
+
+/**
+ * Checks the options and adds the defaults.
+ *
+ * @throws TypeError naming the option that is wrong.
+ */
+export function settingsOf(options: RedisOptions): RedisSettings {
+  const { prefix = 'tautline', channelBytes = 16 * MiB, clock = systemClock } = options
+  if (!/^[\w.:-]{1,64}$/.test(prefix))
+    throw new TypeError('redis: prefix must be 1 to 64 of letters, digits and _ . : -')
+  if (!Number.isSafeInteger(channelBytes) || channelBytes < 1) {
+    throw new TypeError('redis: channelBytes must be a positive integer')
+  }
+  return { prefix, channelBytes, clock }
+}

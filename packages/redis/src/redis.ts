@@ -1,0 +1,271 @@
+import { TautlineError } from '@tautline/core'
+import { type Clock, Deadlines, type Position } from '@tautline/core/wire'
+import type {
+  Broker,
+  BrokerChannel,
+  BrokerStatus,
+  Feed,
+  FeedListener,
+  From,
+  Page,
+  PageLimit,
+  Publication,
+} from '@tautline/server'
+import { nanoid } from 'nanoid'
+import { checkClient, dbOf, dialFeeds, type RedisClient } from './client.ts'
+import { type Argument, Commands, type Run } from './commands.ts'
+import { failed } from './failures.ts'
+import { Feeds } from './feeds.ts'
+import { keysOf, onceKeyOf } from './keys.ts'
+import { type RedisOptions, type RedisSettings, settingsOf } from './options.ts'
+import { pageOf, Reply } from './replies.ts'
+import { type Script, scripts } from './scripts.ts'
+import { Sweeps } from './sweeps.ts'
+import type { Told } from './told.ts'
+
+/** Width of the slots of a broker's deadlines, in ms. */
+const RESOLUTION_MS = 100
+/** Renewed by one script at the most: nobody else is answered meanwhile. */
+const RENEWED_AT_ONCE = 500
+/** Bytes before the body of a `latest`: until when it lasts. */
+const LASTS_BYTES = 8
+
+/**
+ * A broker on Redis: servers that are given one of the same Redis are one.
+ *
+ * @param client - of `ioredis`. It is only asked how to connect: the broker opens two connections of its own, one for
+ * scripts and one for pub/sub, and closes them with `close()`.
+ * @throws TypeError for a client that no broker can be made of, or an option that is wrong.
+ */
+export function redis(client: RedisClient, options: RedisOptions = {}): Broker {
+  return new RedisBroker(client, settingsOf(options))
+}
+
+/** The newest that this process knows of a channel, and in which run of the engine it learned that. */
+interface Known {
+  readonly epoch: string
+  readonly head: number
+  readonly run: string
+}
+
+type Channels = Extract<BrokerChannel['retain'], { kind: 'log' | 'latest' }>['kind']
+
+/** See {@link redis}. */
+export class RedisBroker implements Broker {
+  readonly #settings: RedisSettings
+  readonly #clock: Clock
+  readonly #db: number
+  readonly #deadlines: Deadlines
+  readonly #commands: Commands
+  readonly #feeds: Feeds
+  readonly #sweeps: Sweeps
+  readonly #ahead: () => number
+  /** Of the channels that are followed, by name. */
+  readonly #known = new Map<string, Known>()
+  readonly #followers = new Map<string, number>()
+  readonly #listeners = new Set<(status: BrokerStatus) => void>()
+  #status: BrokerStatus = 'down'
+
+  /** @param ahead - ms that a test is ahead of the engine's clock. */
+  constructor(client: RedisClient, settings: RedisSettings, ahead: () => number = () => 0) {
+    checkClient(client)
+    this.#settings = settings
+    this.#clock = settings.clock
+    this.#db = dbOf(client)
+    this.#ahead = ahead
+    this.#deadlines = new Deadlines(settings.clock, RESOLUTION_MS)
+    this.#sweeps = new Sweeps(this.#deadlines)
+    const changed = () => this.#changed()
+    this.#commands = new Commands(client, this.#deadlines, changed)
+    this.#feeds = new Feeds(() => dialFeeds(client, this.#commands.connection), this.#deadlines, changed)
+  }
+
+  get status(): BrokerStatus {
+    return this.#status
+  }
+
+  async publish(channel: BrokerChannel, publication: Publication): Promise<Position> {
+    const { body, key, idempotencyKey, leaseMs, ifOffset } = publication
+    if (body && body.length > this.#settings.channelBytes) {
+      throw new TautlineError('RESOURCE_EXHAUSTED', 'larger than all that a channel may keep', { mayHaveRun: false })
+    }
+    const once = idempotencyKey === undefined ? [] : [onceKeyOf(this.#settings.prefix, channel, idempotencyKey)]
+    const args = [
+      body ? 'm' : 'g',
+      body ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : '',
+      key === undefined ? '0' : '1',
+      key ?? '',
+      leaseMs ?? '',
+      ifOffset ?? '',
+      once.length,
+    ]
+    const reply = await this.#run(scripts.publish[channel.retain.kind], channel, args, once)
+    const epoch = reply.text(0)
+    return [epoch === '-' ? null : epoch, reply.number(1)]
+  }
+
+  async subscribe(channel: BrokerChannel, listener: FeedListener): Promise<Feed> {
+    const { name } = channel
+    const stop = await this.#feeds.listen(this.#keysOf(channel).feed, told => {
+      this.#heard(channel, told)
+      listener(told.epoch, told.change)
+    })
+    this.#followers.set(name, (this.#followers.get(name) ?? 0) + 1)
+    let open = true
+    const close = () => {
+      if (!open) return
+      open = false
+      stop()
+      this.#left(name)
+    }
+    try {
+      return { head: await this.#head(channel), close }
+    } catch (error) {
+      close()
+      throw error
+    }
+  }
+
+  async read(channel: BrokerChannel, from: From, limit: PageLimit): Promise<Page> {
+    const kind = retainedKind(channel)
+    const [what, number] = 'after' in from ? ['after', from.after] : ['newest', from.newest]
+    const bytes = Math.min(limit.bytes, Number.MAX_SAFE_INTEGER)
+    const reply = await this.#run(scripts.read[kind], channel, [what, number, limit.messages, bytes])
+    return pageOf(reply, kind === 'latest' ? LASTS_BYTES : 0)
+  }
+
+  heads(channels: readonly BrokerChannel[]): Promise<readonly Position[]> {
+    return Promise.all(channels.map(channel => this.#head(channel)))
+  }
+
+  async renew(channel: BrokerChannel, held: ReadonlyMap<string, number>, leaseMs: number): Promise<readonly string[]> {
+    if (channel.retain.kind !== 'latest') return [...held.keys()]
+    const keys = [...held]
+    const lost: string[] = []
+    for (let i = 0; i < keys.length; i += RENEWED_AT_ONCE) {
+      const reply = await this.#run(scripts.renew.latest, channel, [
+        leaseMs,
+        ...keys.slice(i, i + RENEWED_AT_ONCE).flat(),
+      ])
+      for (let j = 0; j < reply.length; j++) lost.push(reply.text(j))
+    }
+    return lost
+  }
+
+  onStatus(listener: (status: BrokerStatus) => void): () => void {
+    const own = (status: BrokerStatus) => listener(status)
+    this.#listeners.add(own)
+    return () => void this.#listeners.delete(own)
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear()
+    this.#commands.close()
+    this.#feeds.close()
+    this.#deadlines.clear()
+    this.#known.clear()
+    this.#followers.clear()
+  }
+
+  /** The newest position; what is due by then is done. */
+  async #head(channel: BrokerChannel): Promise<Position> {
+    const { kind } = channel.retain
+    if (kind === 'none') return this.#nothing()
+    let run = ''
+    const reply = await this.#run(scripts.head[kind], channel, [], [], now => {
+      run = now.id
+    })
+    const [epoch, head, wait] = [reply.text(0), reply.number(1), reply.number(2)]
+    if (this.#followers.has(channel.name)) {
+      this.#known.set(channel.name, { epoch, head, run })
+      if (wait >= 0) this.#plan(channel, wait)
+    }
+    return [epoch, head]
+  }
+
+  /** Of what retains nothing there is nothing to ask, but a closed broker says so. */
+  async #nothing(): Promise<Position> {
+    this.#commands.checkOpen()
+    return [null, 0]
+  }
+
+  async #run(
+    script: Script,
+    channel: BrokerChannel,
+    args: readonly Argument[],
+    more: readonly string[] = [],
+    met: (run: Run) => void = () => undefined,
+  ): Promise<Reply> {
+    const { memory, feed } = this.#keysOf(channel)
+    const reply = await this.#commands.run(script, [...memory, ...more], run => {
+      met(run)
+      return [...this.#commonOf(channel, feed, run), ...args]
+    })
+    try {
+      return new Reply(reply)
+    } catch (error) {
+      throw failed(error)
+    }
+  }
+
+  /** What all scripts are told first: see `lua/open.ts`. */
+  #commonOf({ name, retain }: BrokerChannel, feed: string, run: Run): Argument[] {
+    const { count, seconds } = retain.kind === 'none' ? { count: 0, seconds: 0 } : retain
+    const ms = Number.isFinite(seconds) ? Math.ceil(seconds * 1_000) : 0
+    const known = this.#known.get(name)
+    return [
+      count,
+      ms,
+      this.#settings.channelBytes,
+      run.id,
+      run.durable ? '1' : '0',
+      nanoid(16),
+      Math.round(this.#ahead()),
+      'PUBLISH',
+      feed,
+      known?.epoch ?? '',
+      known?.head ?? 0,
+      known?.run ?? '',
+    ]
+  }
+
+  #heard(channel: BrokerChannel, { epoch, change, dueMs }: Told): void {
+    const known = this.#known.get(channel.name)
+    if (known && epoch === known.epoch && change.offset > known.head) {
+      this.#known.set(channel.name, { ...known, head: change.offset })
+    }
+    if (dueMs !== undefined) this.#plan(channel, dueMs)
+  }
+
+  #plan(channel: BrokerChannel, ms: number): void {
+    const sweep = () => {
+      // What cannot be done now is, when the position is looked at the next time.
+      if (this.#followers.has(channel.name)) this.#head(channel).catch(() => undefined)
+    }
+    this.#sweeps.plan(channel.name, this.#clock.now(), ms, sweep)
+  }
+
+  #left(name: string): void {
+    const followers = (this.#followers.get(name) ?? 0) - 1
+    if (followers > 0) return void this.#followers.set(name, followers)
+    this.#followers.delete(name)
+    this.#known.delete(name)
+    this.#sweeps.forget(name)
+  }
+
+  #keysOf(channel: BrokerChannel) {
+    return keysOf(this.#settings.prefix, this.#db, channel)
+  }
+
+  #changed(): void {
+    const status = this.#commands.up && this.#feeds.up ? 'up' : 'down'
+    if (status === this.#status) return
+    this.#status = status
+    for (const listener of this.#listeners) listener(status)
+  }
+}
+
+function retainedKind({ name, retain }: BrokerChannel): Channels {
+  if (retain.kind === 'none') throw new TypeError(`${name} retains nothing that could be read`)
+  return retain.kind
+}

@@ -1,0 +1,29 @@
+import type { Change } from '@tautline/server'
+
+/** What a feed's message says: a change, and how many ms are left until its key is due, if it ever is. */
+export interface Told {
+  readonly epoch: string | null
+  readonly change: Change
+  readonly dueMs: number | undefined
+}
+
+/** `epoch offset ttl keyBytes m|g`, a line feed, the key, the body: see docs/brokers.md. */
+const HEADER = /^(\S+) (\d+) (-|\d+) (-|\d+) ([mg])$/
+/** No header is longer. */
+const LONGEST_HEADER = 256
+const LINE_FEED = 0x0a
+
+/** Reads a message of a feed; `undefined` for one that is none: other processes may publish on the channel, too. */
+export function toldOf(message: Buffer): Told | undefined {
+  const end = message.indexOf(LINE_FEED)
+  if (end < 0 || end > LONGEST_HEADER) return undefined
+  const [, epoch = '', offset, ttl, keyBytes, kind] = HEADER.exec(message.toString('latin1', 0, end)) ?? []
+  if (epoch === '') return undefined
+  const body = end + 1 + (keyBytes === '-' ? 0 : Number(keyBytes))
+  const change = {
+    offset: Number(offset),
+    key: keyBytes === '-' ? undefined : message.toString('utf8', end + 1, body),
+    body: kind === 'm' ? message.subarray(body) : undefined,
+  }
+  return { epoch: epoch === '-' ? null : epoch, change, dueMs: ttl === '-' ? undefined : Number(ttl) }
+}

@@ -1,0 +1,273 @@
+import type { Broker, BrokerChannel, Retention } from '@tautline/server'
+import { Cluster, Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { settingsOf } from '../src/options.ts'
+import { RedisBroker, redis } from '../src/redis.ts'
+import { until } from './support/house.ts'
+import { LeapingClock } from './support/leaping-clock.ts'
+import { RedisServer, tool } from './support/redis-server.ts'
+
+const LATEST: Retention = { kind: 'latest', count: 100, seconds: Number.POSITIVE_INFINITY }
+const ALL = { messages: 1_000, bytes: 1_000_000 }
+const NOT_DONE = { code: 'UNAVAILABLE', mayHaveRun: false }
+const body = new Uint8Array(100)
+
+function log(name: string, more: Partial<Extract<Retention, { kind: 'log' }>> = {}): BrokerChannel {
+  return { name, retain: { kind: 'log', count: 100, seconds: Number.POSITIVE_INFINITY, ...more } }
+}
+
+tool.describe('a broker on Redis', () => {
+  let engine: RedisServer
+  const brokers: Broker[] = []
+
+  beforeAll(async () => {
+    engine = await RedisServer.start(['--enable-debug-command', 'local'])
+  })
+
+  afterEach(async () => {
+    await Promise.all(brokers.splice(0).map(broker => broker.close()))
+    await engine.admin.flushall()
+  })
+
+  afterAll(() => engine.end())
+
+  function keep<B extends Broker>(broker: B): B {
+    brokers.push(broker)
+    return broker
+  }
+  const open = (options = {}) => keep(redis(engine.client(), options))
+  const keys = async () => (await engine.admin.keys('*')).sort()
+
+  test('refuses what is no client of ioredis, and one that would put keys elsewhere', () => {
+    expect(() => redis({} as never)).toThrow(/needs a client of ioredis/)
+    expect(() => redis(new Redis({ lazyConnect: true, keyPrefix: 'app:' }))).toThrow(
+      /use redis\(client, \{ prefix \}\)/,
+    )
+    const cluster = new Cluster([], { lazyConnect: true, redisOptions: { keyPrefix: 'app:' } })
+    expect(() => redis(cluster)).toThrow(/keyPrefix/)
+    expect(() => open({ prefix: '{a}' })).toThrow(/prefix/)
+    expect(() => open({ channelBytes: 0 })).toThrow(/channelBytes/)
+  })
+
+  test('leaves the client alone that it was given', async () => {
+    const client = engine.client()
+    const broker = redis(client)
+    await broker.publish(log('a'), { body })
+    expect(client.status).toBe('wait')
+    await broker.close()
+    expect(client.status).toBe('wait')
+  })
+
+  test('closes all that it opened', async () => {
+    const broker = redis(engine.client())
+    await broker.subscribe(log('a'), () => undefined)
+    const clients = async () =>
+      String(await engine.admin.client('LIST'))
+        .trim()
+        .split('\n').length
+    expect(await clients()).toBe(3)
+    await broker.close()
+    await expect.poll(clients).toBe(1)
+  })
+
+  test('subscribes at the engine once per channel, and leaves with the last', async () => {
+    const broker = open()
+    const feeds = await Promise.all([1, 2, 3].map(() => broker.subscribe(log('a'), () => undefined)))
+    const channels = async () => engine.admin.pubsub('CHANNELS', '*')
+    expect(await channels()).toEqual(['tautline:{a}:feed:0'])
+    feeds[0]?.close()
+    feeds[1]?.close()
+    expect(await channels()).toHaveLength(1)
+    feeds[2]?.close()
+    await expect.poll(channels).toEqual([])
+  })
+
+  test('hears again who comes back at once', async () => {
+    const broker = open()
+    const told: number[] = []
+    for (let i = 1; i <= 5; i++) {
+      const feed = await broker.subscribe(log('a'), (_, { offset }) => void told.push(offset))
+      await broker.publish(log('a'), { body })
+      await until(() => told.length === i, 'a change')
+      feed.close()
+    }
+    expect(told).toEqual([1, 2, 3, 4, 5])
+  })
+
+  test('keeps apart what prefixes and databases keep apart', async () => {
+    const told: string[] = []
+    const other = keep(redis(new Redis({ port: engine.port, host: '127.0.0.1', lazyConnect: true, db: 1 })))
+    for (const [name, broker] of Object.entries({ here: open(), other, named: open({ prefix: 'named' }) })) {
+      await broker.subscribe(log('a'), () => void told.push(name))
+      await broker.publish(log('a'), { body })
+    }
+    await until(() => told.length === 3, 'three changes')
+    expect(told).toEqual(['here', 'other', 'named'])
+  })
+
+  test('is not disturbed by what others publish on its channels', async () => {
+    const broker = open()
+    const told: number[] = []
+    await broker.subscribe(log('a'), (_, { offset }) => void told.push(offset))
+    for (const junk of ['', 'hello', '\n', 'a b c d e\n', `${'x'.repeat(1_000)}\n`, 'e 1 - - x\n']) {
+      await engine.admin.publish('tautline:{a}:feed:0', junk)
+    }
+    await broker.publish(log('a'), { body })
+    await until(() => told.length === 1, 'a change')
+    expect(told).toEqual([1])
+  })
+
+  test('a message larger than all that a channel may keep is refused', async () => {
+    const broker = open({ channelBytes: 1_000 })
+    await expect(broker.publish(log('a'), { body: new Uint8Array(1_001) })).rejects.toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      mayHaveRun: false,
+    })
+  })
+
+  test.each([
+    [999, 0],
+    [1_000, 0],
+    [1_001, 1],
+  ])('a log of 1,000 bytes that is given %i forgets its oldest', async (bytes, floor) => {
+    const broker = open({ channelBytes: 1_000 })
+    await broker.publish(log('a'), { body: new Uint8Array(500 - 128) })
+    await broker.publish(log('a'), { body: new Uint8Array(bytes - 500 - 128) })
+    expect(await broker.read(log('a'), { after: 0 }, ALL)).toMatchObject({ floor, head: 2 })
+  })
+
+  test('a key that no longer fits into its channel is retracted', async () => {
+    const broker = open({ channelBytes: 1_200 })
+    const channel = { name: 'a', retain: LATEST }
+    const told: string[] = []
+    await broker.subscribe(
+      channel,
+      (_, { offset, key, body }) => void told.push(`${offset}${key}${body ? '' : ' gone'}`),
+    )
+    for (const key of ['x', 'y', 'z']) await broker.publish(channel, { key, body: new Uint8Array(400) })
+    await until(() => told.length === 4, 'four changes')
+    expect(told).toEqual(['1x', '2y', '3z', '4x gone'])
+  })
+
+  test('leaves nothing in the engine for ever that was declared to end', async () => {
+    const broker = open()
+    const short = log('short', { seconds: 10 })
+    const latest = { name: 'latest', retain: LATEST }
+    await broker.publish(short, { body, idempotencyKey: 'once' })
+    await broker.heads([log('looked-at')])
+    await broker.publish(latest, { key: 'x', body, leaseMs: 30_000 })
+    await broker.publish({ name: 'none', retain: { kind: 'none' } }, { body, idempotencyKey: 'once' })
+    const ends = async (key: string) => (await engine.admin.pttl(key)) > 0
+    for (const key of await keys()) expect([key, await ends(key)]).toEqual([key, true])
+    expect(await engine.admin.pttl('tautline:{short}:meta')).toBeGreaterThan(
+      10 * (await engine.admin.pttl('tautline:{short}:log')),
+    )
+    await broker.publish(latest, { key: 'y', body })
+    expect(await ends('tautline:{latest}:meta')).toBe(false)
+    for (const key of ['x', 'y']) await broker.publish(latest, { key })
+    for (const key of await keys()) expect([key, await ends(key)]).toEqual([key, true])
+  })
+
+  test.each([
+    ['log', 'meta'],
+    ['log', 'log'],
+    ['latest', 'meta'],
+    ['latest', 'order'],
+    ['latest', 'values'],
+    ['latest', 'gone'],
+    ['latest', 'due'],
+  ])('a %s of which the engine evicted the key %s begins a new epoch', async (kind, key) => {
+    const broker = open()
+    const channel = kind === 'log' ? log('a') : { name: 'a', retain: LATEST }
+    await broker.publish(channel, { key: 'x', body })
+    await broker.publish(channel, { key: 'y', body })
+    const [before] = await broker.publish(channel, { key: kind === 'log' ? 'y' : 'x' })
+    await engine.admin.del(`tautline:{a}:${key}`)
+    const page = await broker.read(channel, { after: 0 }, ALL)
+    expect(page).toMatchObject({ head: 0, changes: [] })
+    expect(page.epoch).not.toBe(before)
+    expect(await broker.publish(channel, { key: 'z', body })).toEqual([page.epoch, 1])
+  })
+
+  test('a lease that was let go is found by whoever follows, also where nobody asks', async () => {
+    const clock = new LeapingClock()
+    const broker = keep(new RedisBroker(engine.client(), settingsOf({ clock }), () => clock.ahead))
+    const gone = open()
+    const channel = { name: 'a', retain: LATEST }
+    const told: string[] = []
+    await broker.subscribe(channel, (_, { key, body }) => void told.push(`${key}${body ? '' : ' gone'}`))
+    await gone.publish(channel, { key: 'x', body, leaseMs: 30_000 })
+    await gone.close()
+    await until(() => told.length === 1, 'the message')
+    clock.leap(29_000)
+    await broker.heads([channel])
+    expect(told).toEqual(['x'])
+    clock.leap(1_200)
+    await until(() => told.length === 2, 'the end of the lease')
+    expect(told).toEqual(['x', 'x gone'])
+  })
+
+  test('one whose engine is stopped takes so much and no more, and settles all of it', {
+    timeout: 20_000,
+  }, async () => {
+    const broker = open()
+    await broker.publish(log('a'), { body })
+    engine.signal('SIGSTOP')
+    const refused = { atOnce: 0, late: 0 }
+    const began = performance.now()
+    const before = process.memoryUsage()
+    const all = Array.from({ length: 30_000 }, async () => {
+      const error = await broker.publish(log('a'), { body }).catch(error => error)
+      expect(error).toMatchObject({ code: 'UNAVAILABLE' })
+      refused[error.mayHaveRun ? 'late' : 'atOnce'] += 1
+    })
+    await until(() => refused.atOnce > 0, 'refusals', 1_000)
+    await Promise.all(all)
+    expect(performance.now() - began).toBeLessThan(6_000)
+    expect(refused).toEqual({ atOnce: 10_000, late: 20_000 })
+    expect(process.memoryUsage().arrayBuffers - before.arrayBuffers).toBeLessThan(64 * 1_024 * 1_024)
+    engine.signal('SIGCONT')
+    await until(() => broker.status === 'up', 'the engine', 2_000)
+  })
+
+  test('one whose engine is not there refuses soon, says that nothing was done, and recovers', {
+    timeout: 20_000,
+  }, async () => {
+    const away = await RedisServer.start()
+    await away.kill()
+    const statuses: string[] = []
+    const broker = keep(redis(away.client()))
+    broker.onStatus(status => statuses.push(status))
+    const began = performance.now()
+    await expect(broker.publish(log('a'), { body })).rejects.toMatchObject(NOT_DONE)
+    await expect(broker.subscribe(log('a'), () => undefined)).rejects.toMatchObject(NOT_DONE)
+    await expect(broker.heads([log('a')])).rejects.toMatchObject(NOT_DONE)
+    expect(performance.now() - began).toBeLessThan(3_000)
+    expect(broker.status).toBe('down')
+    await away.go()
+    await until(() => broker.status === 'up', 'the engine', 2_000)
+    expect(await broker.publish(log('a'), { body })).toEqual([expect.any(String), 1])
+    expect(statuses).toEqual(['up'])
+    await broker.close()
+    await away.end()
+  })
+
+  test('what a full engine refuses was not done', async () => {
+    const broker = open()
+    await broker.publish(log('a'), { body })
+    await engine.admin.config('SET', 'maxmemory', '1')
+    try {
+      await expect(broker.publish(log('a'), { body })).rejects.toMatchObject(NOT_DONE)
+    } finally {
+      await engine.admin.config('SET', 'maxmemory', '0')
+    }
+    expect(await broker.publish(log('a'), { body })).toEqual([expect.any(String), 2])
+  })
+
+  test('scripts that the engine has forgotten are brought again', async () => {
+    const broker = open()
+    await broker.publish(log('a'), { body })
+    await engine.admin.script('FLUSH')
+    expect(await broker.publish(log('a'), { body })).toEqual([expect.any(String), 2])
+  })
+})

@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, expect } from 'vitest'
+import { brokerSuite } from '../../server/test/broker-suite.ts'
+import { settingsOf } from '../src/options.ts'
+import { RedisBroker } from '../src/redis.ts'
+import { LeapingClock } from './support/leaping-clock.ts'
+import { RedisServer, tool } from './support/redis-server.ts'
+
+tool.describe('a broker on Redis', () => {
+  let engine: RedisServer
+
+  beforeAll(async () => {
+    engine = await RedisServer.start()
+  })
+
+  afterAll(() => engine.end())
+
+  brokerSuite('redis', async () => {
+    const clock = new LeapingClock()
+    const client = engine.client()
+    return {
+      broker: new RedisBroker(client, settingsOf({ clock }), () => clock.ahead),
+      advance: async ms => clock.leap(ms),
+      wipe: async () => void (await engine.admin.flushall()),
+      end: async () => {
+        client.disconnect()
+        expect(clock.pending, 'timers left over').toBe(0)
+      },
+    }
+  })
+})

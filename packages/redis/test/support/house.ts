@@ -1,0 +1,170 @@
+import { type Client, connect, TautlineError } from '@tautline/client'
+import { contract, type Publisher, topic } from '@tautline/core'
+import { anyone, type Broker, type Server, serve } from '@tautline/server'
+import { expect } from 'vitest'
+import * as z from 'zod'
+import { History } from '../../../../test/support/history.ts'
+
+const Room = z.object({ room: z.string() })
+const Numbered = z.object({ producer: z.string(), seq: z.number() })
+
+/** Topics that show what a broker loses. */
+export const rooms = contract({
+  log: topic({ params: Room, message: Numbered, retain: { count: 2_000 } }),
+  live: topic({ params: Room, message: Numbered }),
+  newest: topic({ params: Room, message: Numbered, retain: { latestBy: ({ producer }) => producer } }),
+  meeting: topic({ params: Room, message: z.string(), presence: z.object({ name: z.string() }) }),
+})
+
+type Rooms = typeof rooms
+type Handlers = Parameters<typeof serve<Rooms, { name: string }>>[2]
+
+const handlers: Handlers = {
+  log: { subscribe: anyone },
+  live: { subscribe: anyone },
+  newest: { subscribe: anyone },
+  meeting: { subscribe: anyone, presence: (_, { context }) => context },
+}
+
+const LOBBY = { room: 'lobby' }
+
+/** Servers with a broker each, clients of them, and publishers; all they see is judged. */
+export class House {
+  readonly history = new History()
+  readonly gaps: string[] = []
+  readonly problems: string[] = []
+  readonly outcomes = { acknowledged: 0, rejected: 0, unknown: 0 }
+  readonly servers: Server<Rooms, { name: string }>[] = []
+  readonly #brokers: Broker[] = []
+  readonly #clients: Client<Rooms>[] = []
+  readonly #refused = new Set<string>()
+  readonly #publishing = new Set<Promise<void>>()
+  #stopped = false
+
+  /** A server on a broker, which is closed with the house. */
+  async serve(broker: Broker): Promise<Server<Rooms, { name: string }>> {
+    const server = await serve(
+      rooms,
+      {
+        port: 0,
+        host: '127.0.0.1',
+        broker,
+        authenticate: ({ token }) => ({ context: { name: String(token) }, identity: String(token) }),
+        onError: () => undefined,
+      },
+      handlers,
+    )
+    this.servers.push(server)
+    this.keep(broker)
+    return server
+  }
+
+  /** Closes a broker with the house. */
+  keep<B extends Broker>(broker: B): B {
+    this.#brokers.push(broker)
+    return broker
+  }
+
+  client(server: Server<Rooms, { name: string }>, name: string): Client<Rooms> {
+    const client = connect<Rooms>(rooms, { url: server.url ?? '', token: () => name, random: () => 0.01 })
+    this.#clients.push(client)
+    return client
+  }
+
+  /** Subscribes somebody to the log. */
+  async subscribe(server: Server<Rooms, { name: string }>, name: string): Promise<void> {
+    const subscription = this.client(server, name)
+      .api.log(LOBBY)
+      .subscribe(
+        ({ producer, seq }) => {
+          if (this.#refused.has(`${producer} ${seq}`))
+            this.problems.push(`${producer} ${seq} was refused and delivered`)
+          this.history.add({ kind: 'delivered', subscriber: name, producer, seq })
+        },
+        {
+          onGap: () => {
+            this.gaps.push(name)
+            this.history.add({ kind: 'gap', subscriber: name })
+          },
+          onError: error => this.problems.push(`${name}: ${error}`),
+        },
+      )
+    await subscription.ready
+    this.history.add({ kind: 'subscribed', subscriber: name, channel: 'lobby' })
+  }
+
+  /** Publishes one after the other until the house is told to stop, so many ms apart. */
+  publish(publisher: Publisher, producer: string, everyMs: number): void {
+    const run = async () => {
+      for (let seq = 0; !this.#stopped; seq++) {
+        await this.#publishOne(publisher, producer, seq)
+        await pass(everyMs)
+      }
+    }
+    const publishing = run().finally(() => this.#publishing.delete(publishing))
+    this.#publishing.add(publishing)
+  }
+
+  /** Waits until everything goes well again: all of a number of further messages are acknowledged and delivered. */
+  async goesOn(patienceMs = 2_000): Promise<number> {
+    const began = performance.now()
+    const [{ acknowledged }, { deliveries }] = [{ ...this.outcomes }, this.history]
+    const well = () => this.outcomes.acknowledged > acknowledged + 2 && this.history.deliveries > deliveries + 2
+    await until(well, 'further messages', patienceMs)
+    return performance.now() - began
+  }
+
+  /** Nobody publishes any more, and everybody has everything: what went wrong? */
+  async verdict(): Promise<object> {
+    await this.stop()
+    const nothing = { lost: [], twice: [], reordered: [], unsettled: [], executed: [] }
+    await until(() => this.history.verdict().lost.length === 0, 'all messages', 12_000).catch(() => undefined)
+    await pass(150)
+    expect(this.problems).toEqual([])
+    expect(this.history.deliveries).toBeGreaterThan(10)
+    expect(this.history.verdict()).toEqual(nothing)
+    return this.outcomes
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    await Promise.all(this.#publishing)
+  }
+
+  async end(): Promise<void> {
+    await this.stop()
+    for (const { connection } of this.#clients) connection.close()
+    await Promise.all(this.servers.map(server => server.close({ withinMs: 0 })))
+    await Promise.all(this.#brokers.map(broker => broker.close()))
+  }
+
+  async #publishOne(publisher: Publisher, producer: string, seq: number): Promise<void> {
+    const about = { producer, seq, channel: 'lobby' }
+    this.history.add({ kind: 'published', ...about })
+    const outcome = await publisher.publish(rooms.log, LOBBY, { producer, seq }).then(
+      () => 'acknowledged' as const,
+      error => this.#outcomeOf(error),
+    )
+    if (outcome === 'rejected') this.#refused.add(`${producer} ${seq}`)
+    this.outcomes[outcome] += 1
+    this.history.add({ kind: 'publish settled', ...about, outcome })
+  }
+
+  #outcomeOf(error: unknown): 'rejected' | 'unknown' {
+    if (!(error instanceof TautlineError) || error.code !== 'UNAVAILABLE') this.problems.push(`a publish: ${error}`)
+    return error instanceof TautlineError && error.mayHaveRun === false ? 'rejected' : 'unknown'
+  }
+}
+
+export function pass(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms))
+}
+
+/** Waits until `check` is true. */
+export async function until(check: () => boolean, what: string, patienceMs = 5_000): Promise<void> {
+  const end = performance.now() + patienceMs
+  while (!check()) {
+    if (performance.now() > end) throw new Error(`${what} did not come within ${patienceMs} ms`)
+    await pass(5)
+  }
+}
