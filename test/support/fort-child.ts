@@ -45,7 +45,9 @@ process.on('message', question => {
   } else {
     globalThis.gc?.()
     const { rss, heapUsed, arrayBuffers } = process.memoryUsage()
-    process.send?.({ stats: server.stats(), faults: [...new Set(faults)], memory: { rss, heapUsed, arrayBuffers } })
+    const { user, system } = process.cpuUsage()
+    const memory = { rss, heapUsed, arrayBuffers }
+    process.send?.({ stats: server.stats(), faults: [...new Set(faults)], memory, cpuMs: (user + system) / 1_000 })
   }
 })
 process.send?.({ port: server.port })

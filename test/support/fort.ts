@@ -10,6 +10,8 @@ export interface FortReport {
   /** What should never happen: unhandled rejections, uncaught exceptions, process warnings, incidents. */
   readonly faults: readonly string[]
   readonly memory: { readonly rss: number; readonly heapUsed: number; readonly arrayBuffers: number }
+  /** Processor time so far. */
+  readonly cpuMs: number
 }
 
 /** What an honest client saw since it was last asked, in ms. */

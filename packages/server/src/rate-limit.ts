@@ -5,7 +5,7 @@
  * @module
  */
 import { createHash } from 'node:crypto'
-import { type Intercepted, type Interceptor, TautlineError } from '@tautline/core'
+import { type Intercepted, TautlineError } from '@tautline/core'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { integerOf } from './limits.ts'
 
@@ -41,7 +41,10 @@ export interface RateLimitOptions<Context = unknown> {
  *
  * @throws `TypeError` naming the option that is wrong.
  */
-export function rateLimit<Context = unknown>(options: RateLimitOptions<Context>): Interceptor<Context> {
+// Not an `Interceptor<Context>`: this one hands no context on, and so fits servers of any.
+export function rateLimit<Context = unknown>(
+  options: RateLimitOptions<Context>,
+): (call: Intercepted<Context>, next: () => Promise<unknown>) => Promise<void> {
   const { by = caller, cost = one } = options
   const limiter = options.limiter ?? inMemory(options)
   return async (call, next) => {
