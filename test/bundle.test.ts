@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { bundleForBrowsers, define, entry } from '../scripts/bundle/build.ts'
 
 /** Of core: what clients send is for servers to check, and what deals with validators is for who has a contract. */
-const serverOnly = /core\/src\/(wire\/(parse-client|inlet|deadlines|pipe)|schema|issues|check|contract|retain|channel)\.ts$/
+const serverOnly =
+  /core\/src\/(wire\/(parse-client|inlet|deadlines|pipe)|schema|issues|check|contract|retain|channel)\.ts$/
 const nodeOnly = /websocket\.node|node_modules\/ws\/|^node:|browser-external/
 
 describe('the client in a browser bundle', () => {
