@@ -77,7 +77,7 @@ export function createCaller<T, Context>(contract: T, options: CreateCallerOptio
   const limits = limitsOf()
   const failures = new Failures(onError)
   const deadlines = new Deadlines(clock, 50)
-  const hub = new Hub({ broker: options.broker ?? memory({ clock }), deadlines, limits, failures })
+  const hub = new Hub({ broker: options.broker ?? memory({ clock }), clock, deadlines, limits, failures })
   const dispatcher = new Dispatcher({
     routes,
     interceptors: interceptors as readonly Interceptor<unknown>[],

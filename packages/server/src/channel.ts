@@ -3,17 +3,21 @@ import type { Deadline, Deadlines, Position } from '@tautline/core/wire'
 import { ask } from './ask.ts'
 import type { Broker, BrokerChannel, Change, Feed, From, Page } from './broker.ts'
 import { Entry, Ring, type Rings } from './ring.ts'
+import type { Tick } from './tick.ts'
 
 /** Read at once from a channel's memory. */
 const PAGE = { messages: 256, bytes: 64 * 1_024 }
+
+/** What is pushed of a tick in one go, in bytes. */
+const PUSH_BYTES = 64 * 1_024
 
 /** After a failure the broker is asked again so many ms later. */
 const RETRY_MS = 1_000
 
 /** One socket's place in a channel: see `Cursor`. */
 export interface Reader {
-  /** At the newest: here is what follows. */
-  push(entry: Entry): void
+  /** At the newest: here is what follows. `now`: it is little, and nothing else is pushed in this tick. */
+  push(entries: readonly Entry[], now: boolean): void
   /** No longer at the newest, or no longer waiting: go on reading. */
   advance(): void
 }
@@ -26,6 +30,7 @@ export interface ChannelParts {
   readonly broker: Broker
   readonly deadlines: Deadlines
   readonly rings: Rings
+  readonly tick: Tick
 }
 
 /** A topic with its params, as this server follows it: one feed of the broker for however many sockets. */
@@ -39,6 +44,9 @@ export class Channel {
   readonly #live = new Set<Reader>()
   /** Those that could not read and wait for the next try. */
   readonly #stalled = new Set<Reader>()
+  /** What was told in this tick and is pushed at the end of it, so that each socket is looked at and written to once. */
+  #fresh: Entry[] = []
+  #freshBytes = 0
   readonly #reads = new Map<string, Promise<Stretch>>()
   #state: 'opening' | 'open' | 'closed' = 'opening'
   #feed: Feed | undefined
@@ -141,6 +149,7 @@ export class Channel {
   /** Nobody follows it any more. */
   close(): void {
     this.#state = 'closed'
+    this.#fresh = []
     this.#feed?.close()
     this.#ring.clear()
     this.#calm()
@@ -173,7 +182,17 @@ export class Channel {
   }
 
   #push(entry: Entry): void {
-    for (const reader of this.#live) reader.push(entry)
+    if (this.#live.size === 0) return
+    this.#freshBytes += entry.size
+    if (this.#fresh.push(entry) === 1) this.#parts.tick.end(this.#pushFresh)
+  }
+
+  readonly #pushFresh = (alone: boolean): void => {
+    const now = alone && this.#freshBytes <= PUSH_BYTES
+    const fresh = this.#fresh
+    this.#fresh = []
+    this.#freshBytes = 0
+    if (fresh.length > 0) for (const reader of this.#live) reader.push(fresh, now)
   }
 
   #foretold(epoch: string | null, offset: number): void {
@@ -207,6 +226,7 @@ export class Channel {
 
   /** What lies between is not known here: whoever wants it reads it. */
   #skipTo(head: number): void {
+    this.#pushFresh(false)
     this.#ring.restart(head)
     const live = [...this.#live]
     this.#live.clear()

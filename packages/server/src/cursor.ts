@@ -19,6 +19,9 @@ export interface Place {
   readonly base: number
 }
 
+/** What a cursor needs of its socket's link. */
+export type CursorLink = Pick<Link, 'sendEncoded' | 'sendNow' | 'unsentBytes'>
+
 /** Live: gets what is new as it comes. Behind: reads as its socket drains. Reading: waits for the broker. */
 type State = 'live' | 'behind' | 'reading' | 'closed'
 
@@ -28,7 +31,7 @@ type State = 'live' | 'behind' | 'reading' | 'closed'
  */
 export class Cursor implements Reader {
   readonly #channel: Channel
-  readonly #link: Pick<Link, 'sendEncoded'>
+  readonly #link: CursorLink
   readonly #flow: Pick<Flow, 'open' | 'idle'>
   #state: State = 'behind'
   #epoch: string | null
@@ -39,7 +42,7 @@ export class Cursor implements Reader {
   /** Without `retain`: something went by while the socket was slow. */
   #missed = false
 
-  constructor(channel: Channel, link: Pick<Link, 'sendEncoded'>, flow: Pick<Flow, 'open' | 'idle'>, place: Place) {
+  constructor(channel: Channel, link: CursorLink, flow: Pick<Flow, 'open' | 'idle'>, place: Place) {
     this.#channel = channel
     this.#link = link
     this.#flow = flow
@@ -79,16 +82,19 @@ export class Cursor implements Reader {
     }
   }
 
-  push(entry: Entry): void {
-    if (this.#channel.retains && entry.offset <= this.#after) return
-    if (this.#flow.open) {
-      this.#link.sendEncoded(entry.frame)
-      this.#after = entry.offset
+  push(entries: readonly Entry[], now: boolean): void {
+    const due = this.#channel.retains ? entries.filter(({ offset }) => offset > this.#after) : entries
+    // A socket on which nothing waits need not tell of room afterwards, and is not looked at a second time.
+    if (now && this.#link.unsentBytes === 0) {
+      this.#link.sendNow(due.map(({ frame }) => frame))
+      this.#after = due.at(-1)?.offset ?? this.#after
       return
     }
-    this.#missed = true
-    this.#channel.leave(this)
-    this.#state = 'behind'
+    for (const entry of due) {
+      if (!this.#flow.open) return this.#fallBehind()
+      this.#link.sendEncoded(entry.frame)
+      this.#after = entry.offset
+    }
   }
 
   advance(): void {
@@ -100,6 +106,12 @@ export class Cursor implements Reader {
   close(): void {
     this.#state = 'closed'
     this.#channel.leave(this)
+  }
+
+  #fallBehind(): void {
+    this.#missed = true
+    this.#channel.leave(this)
+    this.#state = 'behind'
   }
 
   #join(): void {

@@ -1,5 +1,5 @@
 import type { TopicEntry } from '@tautline/core'
-import type { Deadline, Deadlines, Position } from '@tautline/core/wire'
+import type { Clock, Deadline, Deadlines, Position } from '@tautline/core/wire'
 import { ask } from './ask.ts'
 import type { Broker, BrokerChannel } from './broker.ts'
 import { Channel } from './channel.ts'
@@ -9,6 +9,7 @@ import { OwnedKeys } from './owned.ts'
 import { Presence } from './presence.ts'
 import { Publications, retentionOf } from './publications.ts'
 import { Rings } from './ring.ts'
+import { Tick } from './tick.ts'
 import type { PublishOptions, TopicsPort } from './topics.ts'
 
 /** All channels are compared with the broker this often, in ms, so many at a time. */
@@ -23,6 +24,7 @@ const LINGERING = 1_000
 /** What a hub is made of. */
 export interface HubParts {
   readonly broker: Broker
+  readonly clock: Pick<Clock, 'defer'>
   readonly deadlines: Deadlines
   readonly limits: Pick<ServerLimits, 'messageBytes' | 'presenceMembers'>
   /** Told when the broker does not answer and no caller waits for it. */
@@ -43,6 +45,7 @@ export class Hub implements TopicsPort {
   readonly #parts: HubParts
   readonly #publications: Publications
   readonly #rings: Rings
+  readonly #tick: Tick
   readonly #seats = new Map<string, Seat>()
   readonly #lingering = new Map<Seat, Deadline>()
   readonly #offStatus: () => void
@@ -53,6 +56,7 @@ export class Hub implements TopicsPort {
     const { broker, deadlines, limits } = parts
     this.#parts = parts
     this.#rings = parts.rings ?? new Rings()
+    this.#tick = new Tick(parts.clock)
     this.#publications = new Publications(parts)
     this.presence = new Presence(broker, deadlines, limits.presenceMembers)
     this.owned = new OwnedKeys(broker, deadlines)
@@ -125,7 +129,7 @@ export class Hub implements TopicsPort {
   }
 
   #take(ref: BrokerChannel): Seat {
-    const seat = { channel: new Channel(ref, { ...this.#parts, rings: this.#rings }), followers: 0 }
+    const seat = { channel: new Channel(ref, { ...this.#parts, rings: this.#rings, tick: this.#tick }), followers: 0 }
     this.#seats.set(ref.name, seat)
     this.#armCheck()
     return seat

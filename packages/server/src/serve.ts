@@ -52,7 +52,7 @@ function partsOf(contract: object, settings: Settings, handlers: object, failure
   const routes = routesOf(contract, handlers)
   const deadlines = new Deadlines(clock, RESOLUTION_MS)
   const broker = settings.broker ?? memory({ clock })
-  const hub = new Hub({ broker, deadlines, limits, failures })
+  const hub = new Hub({ broker, clock, deadlines, limits, failures })
   const outcomes = new Outcomes(clock, {
     ms: limits.outcomeMs,
     bytes: limits.outcomeBytes,

@@ -24,7 +24,7 @@ import { retentionOf } from './publications.ts'
 /** What the subscriptions of a session need. */
 export interface SubscriptionsParts {
   readonly hub: Hub
-  readonly link: Pick<Link, 'attached' | 'unsentBytes' | 'send' | 'sendEncoded'>
+  readonly link: Pick<Link, 'attached' | 'unsentBytes' | 'send' | 'sendEncoded' | 'sendNow'>
   readonly deadlines: Deadlines
   readonly limits: Pick<ServerLimits, 'subscriptions' | 'highWaterBytes' | 'lowWaterBytes'>
   /** The public id of the session. */

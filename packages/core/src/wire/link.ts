@@ -196,6 +196,12 @@ export class Link {
     this.#enqueue(frame)
   }
 
+  /** The same for several, now and in one message with whatever waits: for the end of a tick. Tells of no room. */
+  sendNow(frames: readonly Uint8Array[]): void {
+    if (this.#socket) for (const frame of frames) this.#batch.add(frame)
+    this.flush()
+  }
+
   /** Sends what was gathered in this tick now. */
   flush(): void {
     const socket = this.#socket

@@ -40,6 +40,10 @@ export class Inbox implements Readonly<Pick<SubscriptionsParts, 'link'>['link']>
     this.#add(bytes)
   }
 
+  sendNow(frames: readonly Uint8Array[]): void {
+    for (const bytes of frames) this.#add(bytes)
+  }
+
   /** The next frame, if there is one. */
   take(): Frame | undefined {
     const frame = this.#frames.shift()

@@ -68,6 +68,7 @@ export class House {
     this.deadlines = new Deadlines(clock, 10)
     this.hub = new Hub({
       broker,
+      clock,
       deadlines: this.deadlines,
       limits: { messageBytes: 1_024 * 1_024, presenceMembers: members },
       failures: { report: error => String(this.errors.push(error)) },
@@ -188,6 +189,10 @@ export class FakeLink {
     if (type === FrameType.SUBSCRIBED) this.#tell({ kind: 'subscribed', id, fields })
     else this.#tell({ kind: 'unsubscribed', id, error: fields as { code: string } })
     return 0
+  }
+
+  sendNow(frames: readonly Uint8Array[]): void {
+    for (const bytes of frames) this.sendEncoded(bytes)
   }
 
   sendEncoded(bytes: Uint8Array): void {
