@@ -121,6 +121,38 @@ tool.describe('servers that share a Redis', () => {
     await until(() => lists.at(-1) === 'ada', 'one who left')
   })
 
+  test('end the sessions of an identity wherever they are, on a word to any of them', async () => {
+    const [a, b] = [await serve(), await serve()]
+    const [ada, bob] = [house.client(b, 'ada'), house.client(b, 'bob')]
+    for (const { connection } of [ada, bob]) connection.open()
+    await until(() => b.stats().sessions.attached === 2, 'two sessions')
+    const ends: string[] = []
+    for (const [name, { connection }] of Object.entries({ ada, bob })) {
+      connection.on('state', ({ status }) => void ends.push(`${name} ${status}`))
+    }
+    await a.disconnect({ identity: 'ada' })
+    await until(() => ends.length > 0, 'an end')
+    expect(new Set(ends.map(end => end.slice(0, 3)))).toEqual(new Set(['ada']))
+  })
+
+  test('ask again about the subscriptions of an identity wherever they are', async () => {
+    const [a, b] = [await serve(), await serve()]
+    const refused: string[] = []
+    const subscriptions = ['ada', 'bob'].map(name =>
+      house
+        .client(b, name)
+        .api.live(LOBBY)
+        .subscribe(() => undefined, { onError: ({ code }) => refused.push(code) }),
+    )
+    await Promise.all(subscriptions.map(({ ready }) => ready))
+    house.closed.add('ada')
+    house.closed.add('bob')
+    await a.recheck({ identity: 'ada' })
+    await until(() => refused.length > 0, 'a refusal')
+    expect(refused).toEqual(['PERMISSION_DENIED'])
+    expect(subscriptions.map(({ state }) => state)).toEqual(['closed', 'live'])
+  })
+
   test('take those out of presence whose server died, when its lease is over', async () => {
     const clock = new LeapingClock()
     const survivor = await house.serve(new RedisBroker(engine.client(), settingsOf({ clock }), () => clock.ahead))

@@ -8,8 +8,9 @@ import { routesOf } from './handlers.ts'
 import { Hub } from './hub.ts'
 import { memory } from './memory.ts'
 import { type ServeOptions, type Settings, settingsOf } from './options.ts'
+import { Orders, type OrdersParts } from './orders.ts'
 import { Outcomes } from './outcomes.ts'
-import { Server, type ServerParts } from './server.ts'
+import { obeying, Server, type ServerParts } from './server.ts'
 import { Sessions } from './sessions.ts'
 import { Topics } from './topics.ts'
 
@@ -80,6 +81,10 @@ function partsOf(contract: object, settings: Settings, handlers: object, failure
     contract: hashOf(contract),
     outcomes: outcomes.id,
   })
+  // The default broker is this server's alone.
+  // A server on the default broker has no others.
+  const obey: OrdersParts['obey'] = (order, identity) => void obeying[order](sessions, identity)
+  const orders = settings.broker ? new Orders({ broker, deadlines, failures, obey }) : undefined
   const callers = new Callers(contract, { dispatcher, hub, failures, clock, deadlines, limits })
   return {
     settings,
@@ -90,7 +95,9 @@ function partsOf(contract: object, settings: Settings, handlers: object, failure
     broker,
     sessions,
     callers,
+    orders,
     async end() {
+      orders?.close()
       callers.close()
       try {
         await hub.close()

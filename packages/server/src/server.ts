@@ -11,6 +11,7 @@ import { revoked } from './endings.ts'
 import { integerOf } from './limits.ts'
 import { Newcomer } from './newcomer.ts'
 import type { Settings } from './options.ts'
+import type { Order, Orders } from './orders.ts'
 import { mayEnter } from './origin.ts'
 import type { Sessions } from './sessions.ts'
 import { type Stats, statsOf } from './stats.ts'
@@ -33,6 +34,8 @@ export interface ServerParts {
   readonly broker: Broker
   readonly sessions: Sessions
   readonly callers: Callers
+  /** How other servers are asked for something, where there may be some. */
+  readonly orders: Orders | undefined
   /** Ends what was made for this server alone, when nobody uses it any more. */
   end(): Promise<void>
 }
@@ -125,18 +128,25 @@ export class Server<T = unknown, Context = unknown> implements Publisher {
 
   /**
    * Ends all sessions of an identity: their calls fail with `UNAUTHENTICATED`, and their sockets close. They may come back
-   * as far as `authenticate` lets them in.
+   * as far as `authenticate` lets them in. Those on other servers of the same broker end a moment later.
+   *
+   * @throws {@link TautlineError} `UNAVAILABLE` when the others could not be asked; here it is done all the same.
    */
   async disconnect({ identity }: { readonly identity: string }): Promise<void> {
-    for (const session of this.#parts.sessions.of(identity)) session.close(DISCONNECTED)
+    void disconnect(this.#parts.sessions, identity)
+    await this.#parts.orders?.tell('disconnect', identity)
   }
 
   /**
    * Has the `subscribe` handlers asked again about every subscription of an identity; those refused end at once. Resolves
-   * when all have been asked.
+   * when all have been asked that are on this server. Other servers of the same broker do the same a moment later.
+   *
+   * @throws {@link TautlineError} `UNAVAILABLE` when the others could not be asked; here it is done all the same.
    */
   async recheck({ identity }: { readonly identity: string }): Promise<void> {
-    await Promise.all(this.#parts.sessions.of(identity).map(session => session.recheck()))
+    const told = this.#parts.orders?.tell('recheck', identity)
+    const [, others] = await Promise.allSettled([recheck(this.#parts.sessions, identity), told])
+    if (others.status === 'rejected') throw others.reason
   }
 
   /** What the server is doing. It looks at every session: once a second is fine, once per request is not. */
@@ -199,6 +209,20 @@ export class Server<T = unknown, Context = unknown> implements Publisher {
     deadlines.delete(impatience)
     await end()
   }
+}
+
+/** What may be asked for about an identity. */
+export const obeying: Readonly<Record<Order, (sessions: Sessions, identity: string) => Promise<void>>> = {
+  disconnect,
+  recheck,
+}
+
+async function disconnect(sessions: Sessions, identity: string): Promise<void> {
+  for (const session of sessions.of(identity)) session.close(DISCONNECTED)
+}
+
+async function recheck(sessions: Sessions, identity: string): Promise<void> {
+  await Promise.all(sessions.of(identity).map(session => session.recheck()))
 }
 
 const DISCONNECTED = revoked(CloseCode.EXPIRED, 'disconnected')

@@ -19,13 +19,6 @@ export const rooms = contract({
 type Rooms = typeof rooms
 type Handlers = Parameters<typeof serve<Rooms, { name: string }>>[2]
 
-const handlers: Handlers = {
-  log: { subscribe: anyone },
-  live: { subscribe: anyone },
-  newest: { subscribe: anyone },
-  meeting: { subscribe: anyone, presence: (_, { context }) => context },
-}
-
 const LOBBY = { room: 'lobby' }
 
 /** Servers with a broker each, clients of them, and publishers; all they see is judged. */
@@ -34,6 +27,8 @@ export class House {
   readonly gaps: string[] = []
   readonly problems: string[] = []
   readonly outcomes = { acknowledged: 0, rejected: 0, unknown: 0 }
+  /** To whom `live` is closed. */
+  readonly closed = new Set<string>()
   readonly servers: Server<Rooms, { name: string }>[] = []
   readonly #brokers: Broker[] = []
   readonly #clients: Client<Rooms>[] = []
@@ -52,11 +47,24 @@ export class House {
         authenticate: ({ token }) => ({ context: { name: String(token) }, identity: String(token) }),
         onError: () => undefined,
       },
-      handlers,
+      this.#handlers(),
     )
     this.servers.push(server)
     this.keep(broker)
     return server
+  }
+
+  #handlers(): Handlers {
+    return {
+      log: { subscribe: anyone },
+      live: {
+        subscribe: (_, { context, error }) => {
+          if (this.closed.has(context.name)) throw error('PERMISSION_DENIED')
+        },
+      },
+      newest: { subscribe: anyone },
+      meeting: { subscribe: anyone, presence: (_, { context }) => context },
+    }
   }
 
   /** Closes a broker with the house. */
