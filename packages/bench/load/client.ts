@@ -45,8 +45,14 @@ export abstract class Client {
   abstract subscribe(room?: string): void
   protected abstract hear(data: Buffer, isBinary: boolean): void
 
+  /** Goes as a crash would have it. */
   close(): void {
     this.#ws.terminate()
+  }
+
+  /** Says goodbye. */
+  leave(): void {
+    this.#ws.close(1000)
   }
 
   /** Reads no more: a slow reader. */

@@ -3,7 +3,7 @@ import type { Running } from '../running.ts'
 
 const AT_ONCE = 16
 
-/** CPU of the server, in µs, for a connection, its first call and its end. */
+/** CPU of the server, in µs, for a connection, its first call and its goodbye. */
 export async function connecting(server: Running, count: number): Promise<number> {
   const some = async (total: number): Promise<void> => {
     let left = total
@@ -11,7 +11,7 @@ export async function connecting(server: Running, count: number): Promise<number
       while (left-- > 0) {
         const client = await server.connect()
         await answered(client, () => client.call())
-        client.close()
+        client.leave()
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, one))

@@ -83,7 +83,7 @@ ${growths.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('
   asked in one tick together, the others do not), so that no client library is in the way.
 - *Calls*: so many connections with so many calls in flight on each; two short strings up, three down. *Fan-out*: one topic
   with 1,000 subscribers, one publication at a time or four in one tick, until all have arrived. *Stream items*: eight
-  connections, one stream after another of 1,000 items out of an async generator. *Connect*: connection, first call, end.
+  connections, one stream after another of 1,000 items out of an async generator. *Connect*: connection, first call, goodbye.
   *Echo*: 1 KiB less than 1 MiB of binary, there and back.
 - Handlers are the same plain functions everywhere, and synchronous.
 

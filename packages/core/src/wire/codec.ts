@@ -84,9 +84,10 @@ export function decodeValue(bytes: Uint8Array): unknown {
  */
 export function encodeFrame(frame: Frame): Uint8Array {
   const fields = withoutTail(frame)
-  const shared = fields.some(isEncoded) ? joined(fields) : encode(fields)
-  const containers = checked(shared, fields, scanMessage)
-  const bytes = keep(shared)
+  const encoded = fields.some(isEncoded) ? joined(fields) : encode(fields)
+  const containers = checked(encoded, fields, scanMessage)
+  // What is large was given back by the encoder, and is copied by nobody.
+  const bytes = encoded.buffer.byteLength > LARGE ? encoded : keep(encoded)
   if (containers > bytes.length / 4 + 1) dense.add(bytes)
   return bytes
 }
