@@ -1,3 +1,4 @@
+import { setTimeout as pass } from 'node:timers/promises'
 import { connect, safe } from '@tautline/client'
 import { contract, procedure, stream, TautlineError } from '@tautline/core'
 import { type Clock, systemClock } from '@tautline/core/wire'
@@ -47,7 +48,7 @@ describe.concurrent.each(SEEDS)('seed %i:', seed => {
     const server = await serve(faulty, { ...options, authenticate: () => ({ context: undefined }) }, FAULTY)
     const line = await Chaos.open(() => server.port ?? 0, seed, { slice: 60, jitterMs: 5 })
     const { api, connection } = connect(faulty, { url: line.url })
-    const internal = { code: 'INTERNAL', incident: expect.any(String), message: 'internal error' }
+    const internal = { code: 'INTERNAL', incident: expect.any(String), message: expect.stringMatching(/^internal/) }
 
     for (const fault of ['throws', 'rejects', 'isUndefined', 'isNotWhatItSays', 'cannotBeSent'] as const) {
       expect((await safe(api[fault]() as Promise<unknown>)).error, fault).toMatchObject(internal)
@@ -60,8 +61,11 @@ describe.concurrent.each(SEEDS)('seed %i:', seed => {
     })()
     await expect(breaking).rejects.toMatchObject(internal)
     expect(items).toEqual([1, 2])
-    const hanging = await Promise.all(Array.from({ length: 4 }, () => safe(api.hangs(undefined, { timeout: 100 }))))
-    expect(hanging.map(({ error }) => (error as TautlineError).code)).toEqual(Array(4).fill('DEADLINE_EXCEEDED'))
+    const hanging = Array.from({ length: 4 }, () => safe(api.hangs(undefined, { timeout: 10_000 })))
+    await until(() => server.stats().inFlight === 4, 'all slots taken')
+    expect((await Promise.all(hanging)).map(({ error }) => (error as TautlineError).code)).toEqual(
+      Array(4).fill('DEADLINE_EXCEEDED'),
+    )
     // A handler that ignores its signal holds its slot for 60 s of the server's time, and no longer.
     await until(() => server.stats().inFlight === 0, 'free slots', 15_000)
     expect(await api.blocks()).toBe('at last')
@@ -128,7 +132,7 @@ describe.each(SEEDS)('seed %i:', seed => {
     const [ada, bob] = [world.player('ada', line), world.player('bob', line)]
     await Promise.all([ada.subscribe('log', 'a'), bob.subscribe('newest', 'a')])
     let first: number | undefined
-    for (const hours of [0, 1, -1, 2, -24, 0]) {
+    for (const hours of [0, 1, -25, 0]) {
       vi.spyOn(Date, 'now').mockImplementation(() => real() + hours * 3_600_000)
       for (const player of [ada, bob]) {
         player.call('once', 5)
@@ -142,6 +146,8 @@ describe.each(SEEDS)('seed %i:', seed => {
       expect(await ada.api.once({ call: name, ms: 0 }, { idempotencyKey: 'key' })).toBe(name)
       if (first === undefined) world.record({ kind: 'settled', call: name, ok: true })
       first ??= hours
+      // Nothing may come of it, at the next sweep neither.
+      await pass(1_500)
       if (hours === 1) line.cut()
     }
     await world.rest()

@@ -20,9 +20,11 @@ describe.concurrent.each(SEEDS)('a line, seed %i,', seed => {
           player.call('again', 30 * world.random())
           player.publish('log', 'a', 10)
           player.publish('newest', 'a', 10)
-          player.down(100)
-          player.up(200)
+          player.down(60, 1)
+          player.up(200, 1)
         }
+        // Brings again what others on the same socket have.
+        if (round % 3 === 0) await ada.subscribe('log', 'a', 20)
         const { length } = ada.absences
         const way = world.random() < 0.5 ? 'up' : 'down'
         if (round % 2 > 0) bad.cutNextAfter(way, Math.floor(world.random() * 1_500))
@@ -33,7 +35,7 @@ describe.concurrent.each(SEEDS)('a line, seed %i,', seed => {
       await world.rest()
       expect(ada.failures + bob.failures).toBe(0)
       expect(ada.absences.length).toBeGreaterThan(4)
-      expect(Math.max(...ada.absences)).toBeLessThan(3_000)
+      expect(Math.max(...ada.absences)).toBeLessThan(3_000 + world.stalledMs)
       expect(good.dials).toBe(1)
       expect(await world.finish()).toEqual(NOTHING_WRONG)
     },
@@ -53,9 +55,9 @@ describe.concurrent.each(SEEDS)('a line, seed %i,', seed => {
       ada.call('once')
       ada.publish('log', 'a', 5)
       bob.publish('log', 'a', 5)
-      await until(() => ada.absences.length === 1, 'another socket', 15_000)
-      // 2 s of silence, 5 s for an answer, a sweep or two, and the way back.
-      expect(performance.now() - silentAt).toBeLessThan(11_000)
+      await until(() => ada.absences.length === 1, 'another socket', 20_000)
+      // 2 s of silence, 5 s for an answer, two sweeps, the way back; and a busy machine’s own stalls are forgiven.
+      expect(performance.now() - silentAt).toBeLessThan(15_000 + world.stalledMs)
       await world.rest()
       expect([ada.failures, bad.dials, good.dials]).toEqual([0, 2, 1])
       expect(await world.finish()).toEqual(NOTHING_WRONG)
@@ -139,47 +141,6 @@ describe.concurrent.each(SEEDS)('a line, seed %i,', seed => {
     expect(await world.finish()).toEqual(NOTHING_WRONG)
   })
 
-  it('that is thin, and one on which nobody reads, cost the server little and the others nothing', {
-    timeout: 60_000,
-  }, async () => {
-    const world = new RealWorld(seed)
-    const server = await world.serve({ limits: { stalledMs: 2_000, heartbeatMs: 60_000 } })
-    const lines = [await world.line(server), await world.line(server), await world.line(server)] as const
-    const [thin, stuck, good] = lines
-    const players = ['thin', 'stuck', 'good'].map((name, i) => world.player(name, lines[i] ?? good))
-    const [, , bob] = players
-    await Promise.all(players.map(player => player.subscribe('log', 'a')))
-    for (let i = 0; i < 200; i++) bob?.call('again')
-    await until(() => world.idle, 'a baseline')
-    const baseline = percentile99(bob?.latencies.splice(0) ?? [])
-    thin.down.bytesPerSecond = 20_000
-    stuck.hold('down')
-    let unsent = 0
-    const padding = new Uint8Array(16_384)
-    for (let i = 0; i < 60; i++) {
-      bob?.publish('log', 'a', 10, padding)
-      bob?.call('again')
-      bob?.call('again')
-      bob?.call('again')
-      await until(() => world.idle, 'the others’ messages and calls')
-      unsent = Math.max(unsent, server.stats().queues.unsentBytes)
-    }
-    await until(() => server.stats().sessions.attached < 3, 'the stuck one is sent away', 15_000)
-    // Two readers above high water, each by a page at most.
-    expect(unsent).toBeLessThan(2 * (1_048_576 + 262_144))
-    expect(percentile99(bob?.latencies ?? []), 'ms of others').toBeLessThan(Math.max(2 * baseline, 500))
-    thin.down.bytesPerSecond = Number.POSITIVE_INFINITY
-    stuck.release()
-    await world.rest()
-    expect(players.map(({ failures, gaps }) => [failures, gaps.size])).toEqual([
-      [0, 0],
-      [0, 0],
-      [0, 0],
-    ])
-    expect(good.dials).toBe(1)
-    expect(await world.finish()).toEqual(NOTHING_WRONG)
-  })
-
   it.each([1, 40, 3_000])('that carries pieces of up to %i bytes changes nothing', { timeout: 60_000 }, async slice => {
     const world = new RealWorld(seed)
     const server = await world.serve()
@@ -195,6 +156,48 @@ describe.concurrent.each(SEEDS)('a line, seed %i,', seed => {
     }
     await world.rest()
     expect([ada.failures, bob.failures, line.dials]).toEqual([0, 0, 2])
+    expect(await world.finish()).toEqual(NOTHING_WRONG)
+  })
+})
+
+/** Not beside the others: it is about how long things take. */
+describe.each(SEEDS)('a line, seed %i,', seed => {
+  it('that is thin, and one on which nobody reads, cost the server little and the others nothing', {
+    timeout: 60_000,
+  }, async () => {
+    const world = new RealWorld(seed)
+    const server = await world.serve({ limits: { stalledMs: 2_000, heartbeatMs: 60_000 } })
+    const lines = [await world.line(server), await world.line(server), await world.line(server)] as const
+    const [thin, stuck, good] = lines
+    const players = ['thin', 'stuck', 'good'].map((name, i) => world.player(name, lines[i] ?? good))
+    const [, , bob] = players
+    await Promise.all(players.map(player => player.subscribe('log', 'a')))
+    const padding = new Uint8Array(16_384)
+    let unsent = 0
+    const work = async () => {
+      bob?.publish('log', 'a', 10, padding)
+      for (let call = 0; call < 3; call++) bob?.call('again')
+      await until(() => world.idle, 'the messages and calls of others')
+      unsent = Math.max(unsent, server.stats().queues.unsentBytes)
+    }
+    for (let round = 0; round < 20; round++) await work()
+    const baseline = percentile99(bob?.latencies.splice(0) ?? [])
+    thin.down.bytesPerSecond = 20_000
+    stuck.hold('down')
+    for (let round = 0; round < 60; round++) await work()
+    await until(() => server.stats().sessions.attached < 3, 'the stuck one is sent away', 15_000)
+    // Two readers above high water, each by a page at most.
+    expect(unsent).toBeLessThan(2 * (1_048_576 + 262_144))
+    expect(percentile99(bob?.latencies ?? []), 'ms of others').toBeLessThan(Math.max(2 * baseline, 1_000))
+    thin.down.bytesPerSecond = Number.POSITIVE_INFINITY
+    stuck.release()
+    await world.rest()
+    expect(players.map(({ failures, gaps }) => [failures, gaps.size])).toEqual([
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ])
+    expect(good.dials).toBe(1)
     expect(await world.finish()).toEqual(NOTHING_WRONG)
   })
 })

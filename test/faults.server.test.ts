@@ -45,7 +45,7 @@ describe.concurrent.each(SEEDS)('a server process, seed %i,', seed => {
     const world = new RealWorld(seed)
     const broker = memory()
     const spawn = () => world.spawn({ broker })
-    const serving = [await spawn(), await spawn()]
+    let serving = [await spawn(), await spawn()]
     let spare = spawn()
     let dials = 0
     const line = await world.line({
@@ -56,6 +56,7 @@ describe.concurrent.each(SEEDS)('a server process, seed %i,', seed => {
     const players = ['ada', 'bob', 'cy'].map(name => world.player(name, line))
     await Promise.all(players.map(player => player.subscribe('log', 'a')))
     for (let round = 0; round < 20; round++) {
+      const next = await spare
       for (const player of players) {
         player.call('once', 100 * world.random())
         player.call('once', 0, `${player.name} ${round}`)
@@ -63,8 +64,8 @@ describe.concurrent.each(SEEDS)('a server process, seed %i,', seed => {
         player.down(20, 5)
         player.up(50, 5)
       }
-      const [leaving] = serving.splice(0, 1, serving.pop() ?? (await spare))
-      serving[1] = await spare
+      const [leaving, staying] = serving
+      serving = staying ? [staying, next] : [next]
       const began = performance.now()
       expect(await leaving?.drain()).toEqual([])
       expect(performance.now() - began, 'ms until all have left').toBeLessThan(15_000)
@@ -79,9 +80,10 @@ describe.concurrent.each(SEEDS)('a server process, seed %i,', seed => {
 
   it('that is stopped for 5 s cuts nobody off', { timeout: 60_000 }, async () => {
     const world = new RealWorld(seed)
-    const limits = { heartbeatMs: 1_000, heartbeatAnswerMs: 1_000 }
+    const limits = { heartbeatMs: 1_000, heartbeatAnswerMs: 3_000 }
     const server = await world.spawn({ limits })
-    const line = await world.line(server)
+    // Half of the time a question is under way, also when the server falls asleep.
+    const line = await world.line(server, { latencyMs: 700 })
     const [ada, bob] = [world.player('ada', line), world.player('bob', line)]
     await Promise.all([ada.subscribe('log', 'a'), bob.subscribe('live', 'a')])
     server.stop()
@@ -102,7 +104,7 @@ describe.concurrent.each(SEEDS)('a server process, seed %i,', seed => {
   }, async () => {
     const world = new RealWorld(seed)
     const broker = memory()
-    const limits = { heartbeatMs: 1_000, heartbeatAnswerMs: 1_000 }
+    const limits = { heartbeatMs: 1_000, heartbeatAnswerMs: 1_000, resumeMs: 3_000 }
     const [stale, other] = await Promise.all([world.spawn({ broker, limits }), world.spawn({ broker, limits })])
     let current = stale
     const line = await world.line({
@@ -131,8 +133,8 @@ describe.concurrent.each(SEEDS)('a server process, seed %i,', seed => {
 
   it('whose event loop is blocked for 4 s cuts nobody off', { timeout: 60_000 }, async () => {
     const world = new RealWorld(seed)
-    const server = await world.spawn({ limits: { heartbeatMs: 1_000, heartbeatAnswerMs: 1_000 } })
-    const line = await world.line(server)
+    const server = await world.spawn({ limits: { heartbeatMs: 1_000, heartbeatAnswerMs: 3_000 } })
+    const line = await world.line(server, { latencyMs: 700 })
     const [ada, bob] = [world.player('ada', line), world.player('bob', line)]
     await Promise.all([ada.subscribe('log', 'a'), bob.subscribe('log', 'a')])
     const stalled = ada.api.stall({ ms: 4_000 })

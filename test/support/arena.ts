@@ -53,7 +53,8 @@ export function arenaHandlers(tell: (happening: Happening) => void): Handlers<Ar
       tell({ kind: 'executed', call })
       let count = 0
       for await (const item of up) {
-        if (item === count) count += 1
+        if (item !== count) throw new Error(`${call}: item ${item} came as number ${count}`)
+        count += 1
         if (ms > 0 && count % 10 === 0) await pass(ms)
       }
       return { count }

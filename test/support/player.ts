@@ -110,7 +110,7 @@ export class Player {
   }
 
   /** @returns resolves when whatever is published from now on concerns it. */
-  subscribe(topic: ArenaTopic, room: string): Promise<void> {
+  subscribe(topic: ArenaTopic, room: string, rewind?: number): Promise<void> {
     const subscriber = this.#name(topic)
     const channel = `${topic} ${room}`
     const recorded = topic !== 'newest'
@@ -128,6 +128,7 @@ export class Player {
         tell({ kind: 'delivered', subscriber, producer, seq })
       },
       {
+        rewind,
         onGap: () => {
           this.gaps.set(channel, (this.gaps.get(channel) ?? 0) + 1)
           tell({ kind: 'gap', subscriber })

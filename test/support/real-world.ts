@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as pass } from 'node:timers/promises'
 import type { ConnectOptions } from '@tautline/client'
 import { type ServeOptions, type Server, type Stats, serve } from '@tautline/server'
@@ -45,6 +46,7 @@ export class RealWorld implements Stage {
   readonly problems: string[] = []
   readonly players: Player[] = []
   readonly #seed: number
+  readonly #delay = monitorEventLoopDelay()
   readonly #ledger = new Ledger()
   readonly #servers: Server[] = []
   readonly #processes: ServerProcess[] = []
@@ -54,6 +56,7 @@ export class RealWorld implements Stage {
 
   constructor(seed: number) {
     this.#seed = seed
+    this.#delay.enable()
     this.random = randomFrom(seed)
   }
 
@@ -119,6 +122,11 @@ export class RealWorld implements Stage {
     this.#going.add(going)
   }
 
+  /** For how long this process was kept from working at most, in ms: nobody can be blamed for that. */
+  get stalledMs(): number {
+    return this.#delay.max / 1e6
+  }
+
   /** How much of what players began is not over. */
   get underWay(): number {
     return this.#going.size
@@ -157,6 +165,7 @@ export class RealWorld implements Stage {
       if (line.connections > 0) leftOver.push(`${line.connections} connections`)
       await line.close()
     }
+    this.#delay.disable()
     this.#ledger.close()
     return { ...verdict, problems: [...verdict.problems, ...this.problems.slice(verdict.problems.length)], leftOver }
   }
