@@ -197,8 +197,7 @@ class App {
   async do(step: Step, clock: VirtualClock): Promise<void> {
     switch (step.client) {
       case 'calls':
-        this.#abort = new AbortController()
-        return this.#await(this.#api.greet(step['input'] as { name: string; afterMs: number }, this.#abort))
+        return this.#call(step)
       case 'cancels':
         return this.#abort.abort()
       case 'opens':
@@ -216,6 +215,12 @@ class App {
         return expect(this.told.shift()).toEqual(positions(expected))
       }
     }
+  }
+
+  #call({ input, key }: Step): void {
+    this.#abort = new AbortController()
+    const options = { signal: this.#abort.signal, idempotencyKey: key as string | undefined }
+    this.#await(this.#api.greet(input as { name: string; afterMs: number }, options))
   }
 
   #await(answer: Promise<unknown>): void {
