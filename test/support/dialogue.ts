@@ -217,9 +217,10 @@ class App {
     }
   }
 
-  #call({ input, key }: Step): void {
+  #call({ input, key, timeout }: Step): void {
     this.#abort = new AbortController()
-    const options = { signal: this.#abort.signal, idempotencyKey: key as string | undefined }
+    const { signal } = this.#abort
+    const options = { signal, timeout: Number(timeout), idempotencyKey: key as string | undefined }
     this.#await(this.#api.greet(input as { name: string; afterMs: number }, options))
   }
 
