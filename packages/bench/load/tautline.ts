@@ -8,9 +8,6 @@ const ACK_FRAMES = 64
 const ACK_BYTES = 131_072
 const WINDOW = 262_144
 
-/** What a call brings along when nothing else is asked for. */
-const OPTIONS = { timeoutMs: 30_000 }
-
 /** docs/protocol.md, as far as a client needs it that never loses its socket. */
 export class TautlineClient extends Client {
   #id = 0
@@ -25,11 +22,11 @@ export class TautlineClient extends Client {
   }
 
   call(text?: string): void {
-    this.#open('rooms.post', text === undefined ? POST : { room: 'lobby', text }, OPTIONS)
+    this.#open('rooms.post', text === undefined ? POST : { room: 'lobby', text })
   }
 
   echo(): void {
-    this.#open('rooms.echo', BLOB, OPTIONS)
+    this.#open('rooms.echo', BLOB)
   }
 
   stream(count: number): void {
@@ -72,9 +69,9 @@ export class TautlineClient extends Client {
     if (items > 0) this.#grant(data.length)
   }
 
-  #open(entry: string, input: unknown, options?: object): void {
+  #open(entry: string, input: unknown): void {
     this.#id += 1
-    this.#send(options ? [2, this.#id, entry, input, options] : [2, this.#id, entry, input])
+    this.#send([2, this.#id, entry, input])
   }
 
   #count(): void {

@@ -7,7 +7,15 @@ import {
   TautlineError,
   type TopicEntry,
 } from '@tautline/core'
-import { type Call, type Encoded, encodeValue, headersProblem, Longest, type Publish } from '@tautline/core/wire'
+import {
+  type Call,
+  type CallFields,
+  type Encoded,
+  encodeValue,
+  headersProblem,
+  Longest,
+  type Publish,
+} from '@tautline/core/wire'
 import * as FrameType from '@tautline/core/wire/frame-type'
 import { check, refusalOf } from './check.ts'
 import { type ClientCall, intercept } from './interceptors.ts'
@@ -43,6 +51,8 @@ type Headers = Readonly<Record<string, string>>
 /** What a frame has beside its body, about, in bytes. */
 const ENVELOPE_BYTES = 64
 const LONGEST_MS = 3_600_000
+/** How long a server lets a procedure take that says nothing else (protocol.md, "Calls"). */
+const ASSUMED_MS = 30_000
 
 /** Calls a procedure, now. */
 export function call(line: Line, entry: ProcedureEntry, input: unknown, options: CallOptions = {}): Promise<unknown> {
@@ -59,7 +69,7 @@ export function call(line: Line, entry: ProcedureEntry, input: unknown, options:
         id,
         entry.path,
         body,
-        { timeoutMs, key: options.idempotencyKey, headers },
+        fieldsOf(assumed(entry, timeoutMs) ? undefined : timeoutMs, options.idempotencyKey, headers),
       ],
       again: () => againOf(entry, options),
       done: settle(resolve, reject),
@@ -180,4 +190,18 @@ function checkOptions(timeout: number | undefined, key: string | undefined): voi
 
 function invalid(message: string): TautlineError {
   return new TautlineError('INVALID_ARGUMENT', message)
+}
+
+/** Whether the server keeps to that time by itself. */
+function assumed({ timeout }: ProcedureEntry, timeoutMs: number | undefined): boolean {
+  return timeout === undefined && timeoutMs === ASSUMED_MS
+}
+
+/** The last field of CALL: nothing where there is nothing to say, as with most calls. */
+function fieldsOf(
+  timeoutMs: number | undefined,
+  key: string | undefined,
+  headers: Headers | undefined,
+): CallFields | undefined {
+  return timeoutMs === undefined && key === undefined && headers === undefined ? undefined : { timeoutMs, key, headers }
 }
