@@ -16,8 +16,8 @@ export class Membership {
   readonly #presence: Presence
   readonly #deadlines: Deadlines
   readonly #publicId: string
-  /** By name; whether it is subscribed to on the present socket. */
-  readonly #channels = new Map<string, { readonly channel: BrokerChannel; subscribed: boolean }>()
+  /** By name; whether it is subscribed to on the present socket. Most sessions are members of nothing. */
+  #channels: Map<string, { readonly channel: BrokerChannel; subscribed: boolean }> | undefined
   #return: Deadline | undefined
 
   constructor(presence: Presence, deadlines: Deadlines, publicId: string) {
@@ -28,25 +28,26 @@ export class Membership {
 
   /** Subscribed: it is there. */
   enter({ channel, value }: Member): void {
+    this.#channels ??= new Map()
     this.#channels.set(channel.name, { channel, subscribed: true })
     this.#presence.enter(channel, this.#publicId, value)
   }
 
   /** Unsubscribed: it is not. */
   leave(channel: BrokerChannel): void {
-    if (this.#channels.delete(channel.name)) this.#presence.leave(channel, this.#publicId)
+    if (this.#channels?.delete(channel.name)) this.#presence.leave(channel, this.#publicId)
   }
 
   /** A new socket: it has a while to subscribe again. */
   attached(): void {
-    if (this.#channels.size > 0) this.#return = this.#deadlines.add(RETURN_MS, () => this.#leaveAll(true))
+    if (this.#channels?.size) this.#return = this.#deadlines.add(RETURN_MS, () => this.#leaveAll(true))
   }
 
   /** The socket is gone, and it is still there. */
   detached(): void {
     this.#deadlines.delete(this.#return)
     this.#return = undefined
-    for (const each of this.#channels.values()) each.subscribed = false
+    for (const each of this.#channels?.values() ?? []) each.subscribed = false
   }
 
   /** The session is over. */
@@ -57,7 +58,7 @@ export class Membership {
 
   #leaveAll(butSubscribed: boolean): void {
     this.#return = undefined
-    for (const { channel, subscribed } of [...this.#channels.values()]) {
+    for (const { channel, subscribed } of [...(this.#channels?.values() ?? [])]) {
       if (!subscribed || !butSubscribed) this.leave(channel)
     }
   }

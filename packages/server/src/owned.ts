@@ -18,8 +18,8 @@ export class OwnedKeys {
   readonly #broker: Broker
   readonly #deadlines: Deadlines
   readonly #leases: Leases
-  /** Sessions by public id, with what they own by channel and key. */
-  readonly #owners = new Map<string, Map<string, OwnedKey>>()
+  /** Sessions by public id, with what they own by channel and key; nearly all own nothing, and have no map for it. */
+  readonly #owners = new Map<string, Map<string, OwnedKey> | undefined>()
   readonly #ownerOf = new Map<string, string>()
   readonly #going = new Set<Promise<unknown>>()
 
@@ -31,7 +31,7 @@ export class OwnedKeys {
 
   /** A session that may own keys. */
   begin(owner: string): void {
-    this.#owners.set(owner, new Map())
+    this.#owners.set(owner, undefined)
   }
 
   /** It is over: its keys go. */
@@ -61,7 +61,7 @@ export class OwnedKeys {
     }
     const position = await send(LEASE_MS)
     this.#disown(name)
-    if (this.#owners.get(owner) === undefined) this.#retract({ channel, key }, position[1])
+    if (!this.#owners.has(owner)) this.#retract({ channel, key }, position[1])
     else this.#own(owner, name, { channel, key }, position[1])
     return position
   }
@@ -74,7 +74,8 @@ export class OwnedKeys {
   }
 
   #own(owner: string, name: string, owned: OwnedKey, offset: number): void {
-    this.#owners.get(owner)?.set(name, owned)
+    const keys = this.#owners.get(owner) ?? new Map<string, OwnedKey>()
+    this.#owners.set(owner, keys.set(name, owned))
     this.#ownerOf.set(name, owner)
     this.#leases.hold(owned.channel, owned.key, offset)
   }

@@ -121,7 +121,7 @@ export class Subscriptions {
 
   /** There may be room: those who are behind go on, in turns. */
   room(): void {
-    if (this.#seats.size === 0 || !this.#flow.idle) return
+    if (!this.#anyBehind() || !this.#flow.idle) return
     const behind = [...this.#seats.values()].filter(({ cursor }) => cursor.behind)
     for (const seat of behind) {
       const { name } = seat.channel.ref
@@ -152,6 +152,12 @@ export class Subscriptions {
     this.#release()
     this.#membership.close()
     this.#parts.hub.owned.end(this.#parts.publicId)
+  }
+
+  /** Asked whenever something has left, and then nearly always in vain. */
+  #anyBehind(): boolean {
+    for (const { cursor } of this.#seats.values()) if (cursor.behind) return true
+    return false
   }
 
   #subscribe([, id, path, params, fields]: Subscribe): void {
