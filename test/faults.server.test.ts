@@ -4,6 +4,11 @@ import { describe, expect, it } from 'vitest'
 import { NOTHING_WRONG, RealWorld, until } from './support/real-world.ts'
 import { SEEDS } from './support/seeds.ts'
 
+/** A second of silence, and the next sweep asks; the answer has three seconds. */
+const ASKS_SOON = { heartbeatMs: 1_000, heartbeatAnswerMs: 3_000 }
+/** By then it has asked, and does not yet judge. */
+const ASKED_MS = 2_300
+
 describe.concurrent.each(SEEDS)('a server process, seed %i,', seed => {
   it.each([true, false])('that is killed, with a memory that outlives it: %s', { timeout: 60_000 }, async outlives => {
     const world = new RealWorld(seed)
@@ -78,20 +83,20 @@ describe.concurrent.each(SEEDS)('a server process, seed %i,', seed => {
     await broker.close()
   })
 
-  it('that is stopped for 5 s cuts nobody off', { timeout: 60_000 }, async () => {
+  it('that is stopped for 5 s cuts nobody off, not even whom it had just asked', { timeout: 60_000 }, async () => {
     const world = new RealWorld(seed)
-    const limits = { heartbeatMs: 1_000, heartbeatAnswerMs: 3_000 }
-    const server = await world.spawn({ limits })
-    // Half of the time a question is under way, also when the server falls asleep.
-    const line = await world.line(server, { latencyMs: 700 })
+    const server = await world.spawn({ limits: ASKS_SOON })
+    const line = await world.line(server)
     const [ada, bob] = [world.player('ada', line), world.player('bob', line)]
     await Promise.all([ada.subscribe('log', 'a'), bob.subscribe('live', 'a')])
+    line.hold('up')
+    await pass(ASKED_MS)
     server.stop()
-    await pass(2_000)
+    line.release()
     ada.call('once')
     ada.publish('log', 'a', 10)
     bob.publish('live', 'a', 10)
-    await pass(3_000)
+    await pass(5_000)
     server.go()
     await world.rest()
     expect(line.dials).toBe(2)
@@ -131,18 +136,24 @@ describe.concurrent.each(SEEDS)('a server process, seed %i,', seed => {
     await broker.close()
   })
 
-  it('whose event loop is blocked for 4 s cuts nobody off', { timeout: 60_000 }, async () => {
+  it('whose event loop is blocked for 4 s cuts nobody off, not even whom it had just asked', {
+    timeout: 60_000,
+  }, async () => {
     const world = new RealWorld(seed)
-    const server = await world.spawn({ limits: { heartbeatMs: 1_000, heartbeatAnswerMs: 3_000 } })
-    const line = await world.line(server, { latencyMs: 700 })
-    const [ada, bob] = [world.player('ada', line), world.player('bob', line)]
+    const server = await world.spawn({ limits: ASKS_SOON })
+    const [silent, line] = [await world.line(server), await world.line(server)]
+    const [ada, bob] = [world.player('ada', line), world.player('bob', silent)]
     await Promise.all([ada.subscribe('log', 'a'), bob.subscribe('log', 'a')])
+    silent.hold('up')
+    await pass(ASKED_MS)
     const stalled = ada.api.stall({ ms: 4_000 })
+    await pass(500)
+    silent.release()
     bob.call('once', 10)
     bob.publish('log', 'a', 20)
     await stalled
     await world.rest()
-    expect(line.dials).toBe(2)
+    expect([line.dials, silent.dials]).toEqual([1, 1])
     expect(bob.failures).toBe(0)
     expect(await world.finish()).toEqual(NOTHING_WRONG)
   })
