@@ -32,6 +32,8 @@ export interface OrdersParts {
  * says that there is something to read, so nothing is done twice, out of order or not at all.
  */
 export class Orders {
+  /** Resolves when it was tried to follow them: mostly, when whatever is asked from now on is done here, too. */
+  readonly followed: Promise<void>
   readonly #parts: OrdersParts
   readonly #name = nanoid(12)
   readonly #offStatus: () => void
@@ -48,7 +50,7 @@ export class Orders {
     this.#offStatus = parts.broker.onStatus(status => {
       if (status === 'up') void this.#look()
     })
-    void this.#follow()
+    this.followed = this.#follow()
   }
 
   /**

@@ -35,7 +35,9 @@ export async function serve<T, Context = never>(
 ): Promise<Server<T, Context>> {
   const settings = settingsOf(options)
   const failures = new Failures(settings.onError)
-  const server = new Server<T, Context>(partsOf(contract as object, settings, handlers, failures))
+  const parts = partsOf(contract as object, settings, handlers, failures)
+  const server = new Server<T, Context>(parts)
+  await parts.orders?.followed
   if (settings.port === undefined && settings.server === undefined) return server
   try {
     // Loaded only where it is needed: other runtimes have no `ws`, and bring their sockets themselves.
