@@ -146,7 +146,9 @@ export class RealWorld implements Stage {
   /** Of what has happened so far. */
   verdict() {
     this.#catchUp()
-    return { ...this.history.verdict(), problems: [...this.problems, ...this.#unreached()] }
+    const verdict = this.history.verdict()
+    const problems = [...this.problems, ...this.#processes.flatMap(({ problems }) => problems)]
+    return { ...verdict, lost: [...verdict.lost, ...this.#unreached()], problems }
   }
 
   /** Comes to rest, judges, closes everything, and looks whether anything is left. */
@@ -165,9 +167,10 @@ export class RealWorld implements Stage {
       if (line.connections > 0) leftOver.push(`${line.connections} connections`)
       await line.close()
     }
+    const { problems } = this.verdict()
     this.#delay.disable()
     this.#ledger.close()
-    return { ...verdict, problems: [...verdict.problems, ...this.problems.slice(verdict.problems.length)], leftOver }
+    return { ...verdict, problems, leftOver }
   }
 
   get #running(): ServerProcess[] {

@@ -85,10 +85,10 @@ export class ServerProcess {
     this.#child.kill('SIGCONT')
   }
 
-  /** The server leaves in good order. What is returned is wrong when its process did not end by itself. */
+  /** The server leaves in good order. Says what was left over: a process that did not end by itself. */
   async drain(): Promise<string[]> {
     this.#child.kill('SIGTERM')
-    return (await this.#gone()) ? [...this.#problems] : [...this.#problems, 'a server process did not end by itself']
+    return (await this.#gone()) ? [] : ['a server process that did not end by itself']
   }
 
   async stats(): Promise<{ readonly stats: Stats; readonly heapBytes: number }> {
