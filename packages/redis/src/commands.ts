@@ -1,4 +1,5 @@
 import type { Deadlines } from '@tautline/core/wire'
+import type { Cluster } from 'ioredis'
 import { dialCommands, isCluster, type RedisClient } from './client.ts'
 import { failed, notSent } from './failures.ts'
 import type { Script } from './scripts.ts'
@@ -18,6 +19,7 @@ export type Argument = string | number | Buffer
 
 /** The process behind the connection, and whether its memory outlives it; in a cluster scripts find out themselves. */
 export interface Run {
+  /** The beginning of the engine's `run_id`: long enough to tell one process from the next. */
   readonly id: string
   readonly durable: boolean
 }
@@ -116,7 +118,7 @@ export class Commands {
   async #meet(): Promise<void> {
     const { connection } = this
     try {
-      const run = isCluster(connection) ? { id: '', durable: false } : runOf(await connection.info())
+      const run = isCluster(connection) ? await greet(connection) : runOf(await connection.info())
       if (connection.status === 'ready') this.#become({ kind: 'up', run })
     } catch (error) {
       this.#lastError = error
@@ -146,8 +148,14 @@ function nodesOf(connection: RedisClient) {
   return isCluster(connection) ? connection.nodes('master') : [connection]
 }
 
+/** A cluster dials its nodes when they are first asked for something: that shall be nothing that matters. */
+async function greet(cluster: Cluster): Promise<Run> {
+  await Promise.allSettled(cluster.nodes('master').map(node => node.ping()))
+  return { id: '', durable: false }
+}
+
 function runOf(info: string): Run {
-  const id = /^run_id:(\w+)/m.exec(info)?.[1] ?? ''
+  const id = /^run_id:(\w{12})/m.exec(info)?.[1] ?? ''
   return { id, durable: /^aof_enabled:1/m.test(info) }
 }
 

@@ -171,13 +171,10 @@ export class RedisBroker implements Broker {
   async #head(channel: BrokerChannel): Promise<Position> {
     const { kind } = channel.retain
     if (kind === 'none') return this.#nothing()
-    let run = ''
-    const reply = await this.#run(scripts.head[kind], channel, [], [], now => {
-      run = now.id
-    })
+    const reply = await this.#run(scripts.head[kind], channel, [])
     const [epoch, head, wait] = [reply.text(0), reply.number(1), reply.number(2)]
     if (this.#followers.has(channel.name)) {
-      this.#known.set(channel.name, { epoch, head, run })
+      this.#known.set(channel.name, { epoch, head, run: reply.text(3) })
       if (wait >= 0) this.#plan(channel, wait)
     }
     return [epoch, head]
@@ -194,13 +191,12 @@ export class RedisBroker implements Broker {
     channel: BrokerChannel,
     args: readonly Argument[],
     more: readonly string[] = [],
-    met: (run: Run) => void = () => undefined,
   ): Promise<Reply> {
     const { memory, feed } = this.#keysOf(channel)
-    const reply = await this.#commands.run(script, [...memory, ...more], run => {
-      met(run)
-      return [...this.#commonOf(channel, feed, run), ...args]
-    })
+    const reply = await this.#commands.run(script, [...memory, ...more], run => [
+      ...this.#commonOf(channel, feed, run),
+      ...args,
+    ])
     try {
       return new Reply(reply)
     } catch (error) {
@@ -229,9 +225,10 @@ export class RedisBroker implements Broker {
     ]
   }
 
-  #heard(channel: BrokerChannel, { epoch, change, dueMs }: Told): void {
+  #heard(channel: BrokerChannel, { epoch, change, run, dueMs }: Told): void {
     const known = this.#known.get(channel.name)
-    if (known && epoch === known.epoch && change.offset > known.head) {
+    // What another run tells says nothing of what this one had.
+    if (known && epoch === known.epoch && run === known.run && change.offset > known.head) {
       this.#known.set(channel.name, { ...known, head: change.offset })
     }
     if (dueMs !== undefined) this.#plan(channel, dueMs)

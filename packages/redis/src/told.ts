@@ -4,11 +4,13 @@ import type { Change } from '@tautline/server'
 export interface Told {
   readonly epoch: string | null
   readonly change: Change
+  /** The run of the engine that says so. */
+  readonly run: string
   readonly dueMs: number | undefined
 }
 
-/** `epoch offset ttl keyBytes m|g`, a line feed, the key, the body: see docs/brokers.md. */
-const HEADER = /^(\S+) (\d+) (-|\d+) (-|\d+) ([mg])$/
+/** `epoch offset run ttl keyBytes m|g`, a line feed, the key, the body: see docs/brokers.md. */
+const HEADER = /^(\S+) (\d+) (\S+) (-|\d+) (-|\d+) ([mg])$/
 /** No header is longer. */
 const LONGEST_HEADER = 256
 const LINE_FEED = 0x0a
@@ -17,7 +19,7 @@ const LINE_FEED = 0x0a
 export function toldOf(message: Buffer): Told | undefined {
   const end = message.indexOf(LINE_FEED)
   if (end < 0 || end > LONGEST_HEADER) return undefined
-  const [, epoch = '', offset, ttl, keyBytes, kind] = HEADER.exec(message.toString('latin1', 0, end)) ?? []
+  const [, epoch = '', offset, run = '', ttl, keyBytes, kind] = HEADER.exec(message.toString('latin1', 0, end)) ?? []
   if (epoch === '') return undefined
   const body = end + 1 + (keyBytes === '-' ? 0 : Number(keyBytes))
   const change = {
@@ -25,5 +27,5 @@ export function toldOf(message: Buffer): Told | undefined {
     key: keyBytes === '-' ? undefined : message.toString('utf8', end + 1, body),
     body: kind === 'm' ? message.subarray(body) : undefined,
   }
-  return { epoch: epoch === '-' ? null : epoch, change, dueMs: ttl === '-' ? undefined : Number(ttl) }
+  return { epoch: epoch === '-' ? null : epoch, change, run, dueMs: ttl === '-' ? undefined : Number(ttl) }
 }

@@ -109,7 +109,7 @@ tool.describe('a broker on Redis', () => {
     const broker = open()
     const told: number[] = []
     await broker.subscribe(log('a'), (_, { offset }) => void told.push(offset))
-    for (const junk of ['', 'hello', '\n', 'a b c d e\n', `${'x'.repeat(1_000)}\n`, 'e 1 - - x\n']) {
+    for (const junk of ['', 'hello', '\n', 'a b c d e\n', `${'x'.repeat(1_000)}\n`, 'e 1 r - - x\n']) {
       await engine.admin.publish('tautline:{a}:feed:0', junk)
     }
     await broker.publish(log('a'), { body })
@@ -213,21 +213,26 @@ tool.describe('a broker on Redis', () => {
     const broker = open()
     await broker.publish(log('a'), { body })
     engine.signal('SIGSTOP')
-    const refused = { atOnce: 0, late: 0 }
-    const began = performance.now()
-    const before = process.memoryUsage()
-    const all = Array.from({ length: 30_000 }, async () => {
-      const error = await broker.publish(log('a'), { body }).catch(error => error)
-      expect(error).toMatchObject({ code: 'UNAVAILABLE' })
-      refused[error.mayHaveRun ? 'late' : 'atOnce'] += 1
-    })
-    await until(() => refused.atOnce > 0, 'refusals', 1_000)
-    await Promise.all(all)
-    expect(performance.now() - began).toBeLessThan(6_000)
-    expect(refused).toEqual({ atOnce: 10_000, late: 20_000 })
-    expect(process.memoryUsage().arrayBuffers - before.arrayBuffers).toBeLessThan(64 * 1_024 * 1_024)
-    engine.signal('SIGCONT')
-    await until(() => broker.status === 'up', 'the engine', 2_000)
+    try {
+      const refused = { atOnce: 0, late: 0 }
+      const codes = new Set<string>()
+      const began = performance.now()
+      const before = process.memoryUsage()
+      const all = Array.from({ length: 30_000 }, async () => {
+        const error = await broker.publish(log('a'), { body }).catch(error => error)
+        codes.add(error.code)
+        refused[error.mayHaveRun ? 'late' : 'atOnce'] += 1
+      })
+      await until(() => refused.atOnce > 0, 'refusals')
+      await Promise.all(all)
+      expect(performance.now() - began).toBeLessThan(8_000)
+      expect([...codes]).toEqual(['UNAVAILABLE'])
+      expect(refused).toEqual({ atOnce: 10_000, late: 20_000 })
+      expect(process.memoryUsage().arrayBuffers - before.arrayBuffers).toBeLessThan(64 * 1_024 * 1_024)
+    } finally {
+      engine.signal('SIGCONT')
+    }
+    await until(() => broker.status === 'up', 'the engine', 5_000)
   })
 
   test('one whose engine is not there refuses soon, says that nothing was done, and recovers', {

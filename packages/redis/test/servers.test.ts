@@ -125,7 +125,7 @@ tool.describe('servers that share a Redis', () => {
     const [a, b] = [await serve(), await serve()]
     const [ada, bob] = [house.client(b, 'ada'), house.client(b, 'bob')]
     for (const { connection } of [ada, bob]) connection.open()
-    await until(() => b.stats().sessions.attached === 2, 'two sessions')
+    await until(() => [ada, bob].every(({ connection }) => connection.state.status === 'online'), 'two sessions')
     const ends: string[] = []
     for (const [name, { connection }] of Object.entries({ ada, bob })) {
       connection.on('state', ({ status }) => void ends.push(`${name} ${status}`))

@@ -2,14 +2,14 @@
 export const BASE = `
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(ARGV[7])
-local epoch, head = '-', 0
+local epoch, head, run = '-', 0, '-'
 
 local function int(number)
   return string.format('%.0f', number)
 end
 
 local function tell(key, body, ttl)
-  local header = { epoch, int(head), ttl, key and int(#key) or '-', body and 'm' or 'g' }
+  local header = { epoch, int(head), run, ttl, key and int(#key) or '-', body and 'm' or 'g' }
   redis.call(ARGV[8], ARGV[9], table.concat(header, ' ') .. '\\n' .. (key or '') .. (body or ''))
 end
 `

@@ -103,7 +103,7 @@ ${LATEST}
 open(whole)
 expire()
 rest()
-return { epoch, head, wait() }
+return { epoch, head, wait(), run }
 `
 
 /** ARGV 13–16: as of a log. */

@@ -62,7 +62,7 @@ ${LOG}
 open(whole)
 trim()
 rest()
-return { epoch, head, -1 }
+return { epoch, head, -1, run }
 `
 
 /** ARGV 13–16: `after` or `newest`, of what number, most messages, most bytes. */

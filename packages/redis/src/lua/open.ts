@@ -14,6 +14,7 @@ local META = KEYS[1]
 local COUNT, MS, BYTES = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local DAY, MINUTE = 86400000, 60000
 local floor, kept, bytes, gone, last, due
+local durable
 local changed = false
 
 local function cost(body, key)
@@ -22,29 +23,29 @@ end
 
 local function runOf()
   if ARGV[4] ~= '' then return ARGV[4], ARGV[5] == '1' end
-  local run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   local aof = string.match(redis.call('INFO', 'persistence'), 'aof_enabled:(%d)')
-  return run, aof == '1'
+  return string.sub(id, 1, 12), aof == '1'
 end
 
-local function begin(run)
+local function begin()
   redis.call('UNLINK', unpack(KEYS, 1, KEEP))
   epoch, head, floor, kept, bytes, gone, last, due = ARGV[6], 0, 0, 0, 0, 0, 0, 0
   redis.call('HSET', META, 'epoch', epoch, 'run', run, 'base', 0, 'before', run)
   changed = true
 end
 
-local function mayHaveLost(run, base, before)
+local function mayHaveLost(base, before)
   if ARGV[10] ~= epoch or ARGV[12] == run then return false end
   return tonumber(ARGV[11]) > base or ARGV[12] ~= before
 end
 
 local function open(whole)
-  local run, durable = runOf()
+  run, durable = runOf()
   local meta = redis.call('HMGET', META,
     'epoch', 'head', 'floor', 'kept', 'bytes', 'gone', 'last', 'due', 'run', 'base', 'before')
   epoch = meta[1]
-  if not epoch or not meta[2] or (meta[9] ~= run and not durable) then return begin(run) end
+  if not epoch or not meta[2] or (meta[9] ~= run and not durable) then return begin() end
   head, floor, kept, bytes = tonumber(meta[2]), tonumber(meta[3]), tonumber(meta[4]), tonumber(meta[5])
   gone, last, due = tonumber(meta[6]), tonumber(meta[7]), tonumber(meta[8])
   local base, before = tonumber(meta[10]), meta[11]
@@ -52,7 +53,7 @@ local function open(whole)
     base, before = head, meta[9]
     redis.call('HSET', META, 'run', run, 'base', int(base), 'before', before)
   end
-  if mayHaveLost(run, base, before) or not whole() then begin(run) end
+  if mayHaveLost(base, before) or not whole() then begin() end
 end
 
 local function save()

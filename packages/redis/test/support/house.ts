@@ -114,7 +114,7 @@ export class House {
   }
 
   /** Waits until everything goes well again: all of a number of further messages are acknowledged and delivered. */
-  async goesOn(patienceMs = 2_000): Promise<number> {
+  async goesOn(patienceMs = 5_000): Promise<number> {
     const began = performance.now()
     const [{ acknowledged }, { deliveries }] = [{ ...this.outcomes }, this.history]
     const well = () => this.outcomes.acknowledged > acknowledged + 2 && this.history.deliveries > deliveries + 2

@@ -39,7 +39,12 @@ export class RedisServer {
 
   /** For what a test does to the engine behind everybody's back. */
   get admin(): Redis {
-    this.#admin ??= new Redis({ port: this.port, host: '127.0.0.1', retryStrategy: () => 20 }).on('error', ignore)
+    this.#admin ??= new Redis({
+      port: this.port,
+      host: '127.0.0.1',
+      retryStrategy: () => 20,
+      maxRetriesPerRequest: null,
+    }).on('error', ignore)
     return this.#admin
   }
 

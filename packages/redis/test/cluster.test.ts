@@ -1,0 +1,56 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { brokerSuite } from '../../server/test/broker-suite.ts'
+import { settingsOf } from '../src/options.ts'
+import { RedisBroker, redis } from '../src/redis.ts'
+import { House, pass, until } from './support/house.ts'
+import { LeapingClock } from './support/leaping-clock.ts'
+import { RedisCluster } from './support/redis-cluster.ts'
+import { tool } from './support/redis-server.ts'
+
+tool.describe('a broker on a cluster of three', () => {
+  let engine: RedisCluster
+
+  beforeAll(async () => {
+    engine = await RedisCluster.start()
+  }, 20_000)
+
+  afterAll(() => engine.end())
+
+  brokerSuite('redis cluster', async () => {
+    const clock = new LeapingClock()
+    const client = engine.client()
+    return {
+      broker: new RedisBroker(client, settingsOf({ clock }), () => clock.ahead),
+      advance: async ms => clock.leap(ms),
+      wipe: () => engine.flush(),
+      end: async () => {
+        client.disconnect()
+        expect(clock.pending, 'timers left over').toBe(0)
+      },
+    }
+  })
+})
+
+tool.describe('two servers on a cluster', () => {
+  test('of which each node is killed in turn lose nothing', { timeout: 60_000 }, async () => {
+    const engine = await RedisCluster.start(3, ['--appendonly', 'yes', '--appendfsync', 'always'])
+    const house = new House()
+    for (const name of ['a', 'b']) {
+      const server = await house.serve(redis(engine.client()))
+      await house.subscribe(server, `reader ${name}`)
+      house.publish(server, `writer ${name}`, 5)
+    }
+    await until(() => house.history.deliveries > 20, 'deliveries')
+    for (const node of engine.nodes) {
+      await node.kill()
+      await pass(500)
+      await node.go()
+      await engine.whole()
+      await house.goesOn(12_000)
+    }
+    await house.verdict()
+    expect(house.gaps).toEqual([])
+    await house.end()
+    await engine.end()
+  })
+})
