@@ -13,6 +13,8 @@ import { ServerProcess, type ServerProcessOptions } from './server-process.ts'
 
 /** How long what must come may take on a machine that has other things to do, in ms. */
 const PATIENCE_MS = 25_000
+/** How long it may take until whoever was left is forgotten, in ms. */
+const FORGOTTEN_MS = 12_000
 
 /** What was wrong in the end, by the promise that it breaks. */
 export type Wrong = Readonly<
@@ -163,7 +165,7 @@ export class RealWorld implements Stage {
     )
     for (const line of this.#lines) {
       line.release()
-      await this.#hopefully(() => line.connections === 0, 5_000)
+      await this.#hopefully(() => line.connections === 0, FORGOTTEN_MS)
       if (line.connections > 0) leftOver.push(`${line.connections} connections`)
       await line.close()
     }
@@ -204,14 +206,14 @@ export class RealWorld implements Stage {
 
 async function closeServer(server: Server): Promise<string[]> {
   const left = () => leftIn(server.stats())
-  await until(() => left().length === 0, '', 5_000).catch(() => undefined)
+  await until(() => left().length === 0, '', FORGOTTEN_MS).catch(() => undefined)
   const found = left()
   await server.close({ withinMs: 1_000 })
   return found
 }
 
 async function closeProcess(server: ServerProcess): Promise<string[]> {
-  const end = performance.now() + 5_000
+  const end = performance.now() + FORGOTTEN_MS
   let left = leftIn((await server.stats()).stats)
   while (left.length > 0 && performance.now() < end) {
     await pass(50)
