@@ -2,13 +2,15 @@
  * Plays random stories of clients, lines and servers for as long as one likes (`test/support/stories.ts`):
  * `npm run torture -- --runs 100000 [--seed S] [--path P]`. A story that goes wrong is shrunk, and told with the command
  * that plays it again. `npm run torture -- --faults [--seeds 20]` deals the faults of `test/faults.*.test.ts`, on real
- * sockets and processes, with so many seeds.
+ * sockets and processes, with so many seeds. `npm run torture -- --hostile` attacks a server in every way that we know,
+ * `--leaks` has a hundred thousand clients come and go.
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import * as fc from 'fast-check'
 import { stories } from '../test/support/stories.ts'
+import { besiege, leak } from './besiege.ts'
 
 const { values } = parseArgs({
   options: {
@@ -17,6 +19,8 @@ const { values } = parseArgs({
     path: { type: 'string' },
     faults: { type: 'boolean', default: false },
     seeds: { type: 'string', default: '20' },
+    hostile: { type: 'boolean', default: false },
+    leaks: { type: 'boolean', default: false },
   },
 })
 
@@ -47,4 +51,11 @@ async function tellStories(): Promise<number> {
   return 0
 }
 
-process.exitCode = values.faults ? dealFaults() : await tellStories()
+function tell(wrong: readonly string[]): number {
+  for (const what of wrong) console.error(what)
+  return wrong.length === 0 ? 0 : 1
+}
+
+if (values.hostile) process.exitCode = tell(await besiege())
+else if (values.leaks) process.exitCode = tell(await leak())
+else process.exitCode = values.faults ? dealFaults() : await tellStories()

@@ -38,6 +38,7 @@ const publishing = setInterval(() => {
   if (server.stats().subscriptions > 0) void server.publish(fort.feed, { room: 'big' }, message)
 }, 10)
 
+process.on('disconnect', () => process.exit())
 process.on('message', question => {
   if (question === 'end') {
     clearInterval(publishing)

@@ -19,6 +19,7 @@ const calling = setInterval(() => {
   )
 }, 10)
 
+process.on('disconnect', () => process.exit())
 process.on('message', question => {
   if (question === 'end') {
     clearInterval(calling)

@@ -7,6 +7,7 @@ import { intercept } from './interceptors.ts'
 import { LocalExchange } from './local/exchange.ts'
 import type { Outcomes } from './outcomes.ts'
 import { Performer } from './perform.ts'
+import { refusal } from './refusal.ts'
 import { type Answering, type Caller, Run, type RunOptions, type RunParts } from './run.ts'
 import { type Calls, Tally } from './tally.ts'
 import { isThenable } from './thenable.ts'
@@ -78,8 +79,7 @@ export class Dispatcher {
     try {
       const { headers, key } = fields ?? {}
       const timeoutMs = this.#timeout(route, fields?.timeoutMs)
-      if (key !== undefined && route.kind === 'stream')
-        throw new TautlineError('INVALID_ARGUMENT', 'a stream has no key')
+      if (key !== undefined && route.kind === 'stream') throw refusal('INVALID_ARGUMENT', 'a stream has no key')
       this.#start({ route, action: 'call', caller, answer, size, timeoutMs, headers, key, input })
     } catch (error) {
       this.#refuse(answer, route, TautlineError.from(error))
@@ -188,10 +188,10 @@ export class Dispatcher {
     if (asked === undefined) return entry.timeout ?? (entry.kind === 'procedure' ? CALL_MS : undefined)
     const most = this.#parts.limits.timeoutMs
     if (Number.isInteger(asked) && asked >= 1 && asked <= most) return asked
-    throw new TautlineError('INVALID_ARGUMENT', `a timeout must be an integer from 1 to ${most} (ms)`)
+    throw refusal('INVALID_ARGUMENT', `a timeout must be an integer from 1 to ${most} (ms)`)
   }
 }
 
 function unimplemented(path: string): TautlineError {
-  return new TautlineError('UNIMPLEMENTED', `there is no such entry: ${path}`)
+  return refusal('UNIMPLEMENTED', `there is no such entry: ${path}`)
 }

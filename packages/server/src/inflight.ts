@@ -1,4 +1,4 @@
-import { TautlineError } from '@tautline/core'
+import { refusal } from './refusal.ts'
 
 /** What the calls of one session may hold at a time. */
 export interface InFlightLimits {
@@ -36,6 +36,11 @@ export class InFlight {
     return this.#bytes
   }
 
+  /** Whether no slot is left. */
+  get full(): boolean {
+    return this.#calls >= this.#limits.calls
+  }
+
   /** Whether one more answer may wait to be sent; the last one may go beyond the limit. */
   get mayAnswer(): boolean {
     return this.#unsent() < this.#limits.callBytes
@@ -44,14 +49,13 @@ export class InFlight {
   /**
    * Takes a slot for a call that came in `size` bytes.
    *
-   * @throws {@link TautlineError} `RESOURCE_EXHAUSTED` when there is none left, and none is taken.
+   * @throws `RESOURCE_EXHAUSTED` when there is none left, and none is taken.
    */
   take(size: number): void {
     const { calls, callBytes } = this.#limits
-    if (this.#calls >= calls)
-      throw new TautlineError('RESOURCE_EXHAUSTED', `more than ${calls} ${this.#what} in flight`)
+    if (this.full) throw refusal('RESOURCE_EXHAUSTED', `more than ${calls} ${this.#what} in flight`)
     if (this.#bytes + size + this.#unsent() > callBytes) {
-      throw new TautlineError('RESOURCE_EXHAUSTED', `more than ${callBytes} bytes in flight`)
+      throw refusal('RESOURCE_EXHAUSTED', `more than ${callBytes} bytes in flight`)
     }
     this.#calls += 1
     this.#bytes += size

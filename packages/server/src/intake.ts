@@ -22,6 +22,8 @@ export class Intake {
   #tokens: number
   #countedAt: number
   #debt: Deadline | undefined
+  /** Of who has paid: each reads on in a turn of its own, else what all of them hold would be read at once. */
+  #turn: unknown
   /** Set while more is unsent than `highWaterBytes`, until it is less than `lowWaterBytes`. */
   #flooded: { written: number; since: number } | undefined
 
@@ -35,13 +37,12 @@ export class Intake {
   take(cost: number): void {
     const { clock, deadlines, limits, inlet } = this.#parts
     this.#tokens -= cost
-    if (this.#tokens >= 0 || this.#debt) return
+    if (this.#tokens >= 0 || this.#inDebt) return
     this.#refill(clock.now())
     if (this.#tokens >= 0) return
     this.#debt = deadlines.add((-this.#tokens / limits.rate) * 1_000, () => {
       this.#debt = undefined
-      this.#refill(clock.now())
-      this.#decide()
+      this.#turn = clock.setTimeout(this.#paid, 0)
     })
     inlet.pause()
   }
@@ -97,11 +98,23 @@ export class Intake {
   close(): void {
     this.#parts.deadlines.delete(this.#debt)
     this.#debt = undefined
+    if (this.#turn !== undefined) this.#parts.clock.clearTimeout(this.#turn)
+    this.#turn = undefined
+  }
+
+  get #inDebt(): boolean {
+    return this.#debt !== undefined || this.#turn !== undefined
+  }
+
+  readonly #paid = (): void => {
+    this.#turn = undefined
+    this.#refill(this.#parts.clock.now())
+    this.#decide()
   }
 
   #decide(): void {
     const { link, inlet } = this.#parts
-    if (this.#flooded || this.#debt || !inlet.paused) return
+    if (this.#flooded || this.#inDebt || !inlet.paused) return
     link.grace()
     inlet.resume()
   }

@@ -5,9 +5,10 @@
  * @module
  */
 import { createHash } from 'node:crypto'
-import { type Intercepted, TautlineError } from '@tautline/core'
+import type { Intercepted } from '@tautline/core'
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { integerOf } from './limits.ts'
+import { refusal } from './refusal.ts'
 
 /** Longer names are counted by their hash. */
 const LONGEST_NAME = 255
@@ -57,11 +58,11 @@ export function rateLimit<Context = unknown>(
 async function consume(limiter: Pick<RateLimiterAbstract, 'consume'>, name: string, points: number): Promise<void> {
   try {
     if (points > 0) await limiter.consume(name, points)
-  } catch (refusal) {
+  } catch (thrown) {
     // Whatever else it throws is a failure of its own.
-    if (!(refusal instanceof RateLimiterRes)) throw refusal
-    const retryAfterMs = Math.max(1, Math.ceil(refusal.msBeforeNext))
-    throw new TautlineError('RESOURCE_EXHAUSTED', 'too many requests', { retryAfterMs })
+    if (!(thrown instanceof RateLimiterRes)) throw thrown
+    const retryAfterMs = Math.max(1, Math.ceil(thrown.msBeforeNext))
+    throw refusal('RESOURCE_EXHAUSTED', 'too many requests', { retryAfterMs })
   }
 }
 

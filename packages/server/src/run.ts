@@ -1,8 +1,8 @@
-import type { CallSession } from '@tautline/core'
-import { TautlineError } from '@tautline/core'
+import type { CallSession, TautlineError } from '@tautline/core'
 import type { Clock, Deadline, Deadlines, Exchange, Outcome } from '@tautline/core/wire'
 import type { Route } from './handlers.ts'
 import type { InFlight } from './inflight.ts'
+import { refusal } from './refusal.ts'
 import type { Tally } from './tally.ts'
 import type { Topics } from './topics.ts'
 
@@ -156,7 +156,7 @@ export class Run {
     if (this.#state.kind !== 'running' || this.#deadlineAt === undefined) return
     const left = this.#deadlineAt - this.#parts.clock.now()
     this.#deadline = this.#parts.deadlines.add(Math.max(0, left), () => {
-      this.stop(new TautlineError('DEADLINE_EXCEEDED', undefined, { mayHaveRun: this.begun }))
+      this.stop(refusal('DEADLINE_EXCEEDED', undefined, { mayHaveRun: this.begun }))
     })
   }
 
@@ -175,7 +175,7 @@ export class Run {
   end(value: unknown): void {
     if (this.answer.over) return
     if (!this.caller.inflight.mayAnswer) {
-      throw new TautlineError('RESOURCE_EXHAUSTED', 'too many answers wait to be sent')
+      throw refusal('RESOURCE_EXHAUSTED', 'too many answers wait to be sent')
     }
     this.answer.end(value)
     this.#parts.tally.count(this.route.entry.path, 'OK')
@@ -199,7 +199,7 @@ export class Run {
 
   #over(outcome: Outcome): void {
     if (outcome.kind === 'fail') this.stop(outcome.error)
-    else this.stop(new TautlineError('CANCELLED', undefined, { mayHaveRun: this.begun }))
+    else this.stop(refusal('CANCELLED', undefined, { mayHaveRun: this.begun }))
   }
 
   #stop(error: TautlineError): void {

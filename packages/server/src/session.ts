@@ -118,6 +118,7 @@ export class Session implements Caller, SessionHandle {
       link,
       limits,
       deadlines,
+      deciding: this.deciding,
       publicId: this.id,
       admit: (path, params, signal) => dispatcher.admit(this, path, params, signal),
       internal: (error, path) => parts.failures.internal(error, path),
@@ -235,7 +236,7 @@ export class Session implements Caller, SessionHandle {
   #arrived(type: number): void {
     // A token may have every subscription asked about again.
     if (type === FrameType.TOKEN) this.#intake.take(1 + this.subscriptions.size)
-    else this.#intake.take(isWork(type) ? 1 : SMALL)
+    else this.#intake.take(WORK.has(type) ? 1 : SMALL)
   }
 
   #opened(exchange: Exchange, frame: Call | Publish, size: number): void {
@@ -306,9 +307,5 @@ export class Session implements Caller, SessionHandle {
 /** What a frame counts that asks for no work, so that nobody can send millions of them. */
 const SMALL = 0.1
 
-/** What counts against a session's rate. */
-function isWork(type: number): boolean {
-  return (
-    type === FrameType.CALL || type === FrameType.ITEM || type === FrameType.SUBSCRIBE || type === FrameType.PUBLISH
-  )
-}
+/** What counts against a session's rate in full. */
+const WORK = new Set<number>([FrameType.CALL, FrameType.ITEM, FrameType.SUBSCRIBE, FrameType.PUBLISH, FrameType.PING])

@@ -15,11 +15,13 @@ import { Cursor } from './cursor.ts'
 import type { Admission } from './dispatch.ts'
 import { Flow } from './flow.ts'
 import type { Hub } from './hub.ts'
+import type { InFlight } from './inflight.ts'
 import type { ServerLimits } from './limits.ts'
 import { type Member, Membership } from './membership.ts'
 import { type Beginning, beginningOf } from './place.ts'
 import { PRESENCE_RETENTION } from './presence.ts'
 import { retentionOf } from './publications.ts'
+import { refusal } from './refusal.ts'
 
 /** What the subscriptions of a session need. */
 export interface SubscriptionsParts {
@@ -27,6 +29,8 @@ export interface SubscriptionsParts {
   readonly link: Pick<Link, 'attached' | 'unsentBytes' | 'send' | 'sendEncoded' | 'sendNow'>
   readonly deadlines: Deadlines
   readonly limits: Pick<ServerLimits, 'subscriptions' | 'highWaterBytes' | 'lowWaterBytes'>
+  /** Slots of the handlers that decide; where there are none, they are not counted. */
+  readonly deciding?: Pick<InFlight, 'full'>
   /** The public id of the session. */
   readonly publicId: string
   /** Asks whether the client may subscribe. Throws a {@link TautlineError} that it may be told. */
@@ -69,6 +73,9 @@ interface Granted {
   readonly channel: BrokerChannel
   readonly member: Member | undefined
 }
+
+/** Why a decision is not waited for; made once, because each would be made with a stack. */
+const GIVEN_UP = refusal('CANCELLED')
 
 /** One session's subscriptions: from SUBSCRIBE and UNSUBSCRIBE to cursors, and who is present because of them. */
 export class Subscriptions {
@@ -164,8 +171,10 @@ export class Subscriptions {
     if (this.#all.has(id)) throw new ProtocolError('the id of a subscription is not used twice')
     const { subscriptions } = this.#parts.limits
     if (this.#all.size >= subscriptions) {
-      const error = new TautlineError('RESOURCE_EXHAUSTED', `a session may have ${subscriptions} subscriptions`)
-      return this.#refuse(id, error)
+      return this.#refuse(id, refusal('RESOURCE_EXHAUSTED', `a session may have ${subscriptions} subscriptions`))
+    }
+    if (this.#parts.deciding?.full) {
+      return this.#refuse(id, refusal('RESOURCE_EXHAUSTED', 'too many are being decided'))
     }
     const asked: Asked = { kind: 'asked', id, path, params, abort: new AbortController(), outdated: false }
     this.#all.set(id, asked)
@@ -246,7 +255,7 @@ export class Subscriptions {
     const subscription = this.#all.get(id)
     if (!subscription) return
     this.#all.delete(id)
-    if (subscription.kind === 'asked') return subscription.abort.abort()
+    if (subscription.kind === 'asked') return subscription.abort.abort(GIVEN_UP)
     const { channel, cursor, ids, presence } = subscription.seat
     this.#parts.hub.leave(channel)
     ids.delete(id)
@@ -257,7 +266,7 @@ export class Subscriptions {
   }
 
   #giveUpRechecks(): void {
-    for (const { abort } of this.#rechecks) abort.abort()
+    for (const { abort } of this.#rechecks) abort.abort(GIVEN_UP)
   }
 
   /** Everything that belongs to the socket. */
@@ -266,7 +275,7 @@ export class Subscriptions {
     this.#giveUpRechecks()
     for (const { cursor } of this.#seats.values()) cursor.close()
     for (const subscription of this.#all.values()) {
-      if (subscription.kind === 'asked') subscription.abort.abort()
+      if (subscription.kind === 'asked') subscription.abort.abort(GIVEN_UP)
       else this.#parts.hub.leave(subscription.seat.channel)
     }
     this.#seats.clear()

@@ -40,7 +40,7 @@ it('a message that is too large is not read, whatever brought it: 1009', async (
 
 describe('frames that ask for no work', () => {
   it.each<[string, Uint8Array]>([
-    ['PING', encodeFrame([FrameType.PING])],
+    ['PONG', encodeFrame([FrameType.PONG])],
     ['ACK', encodeFrame([FrameType.ACK, 0])],
     ['CANCEL', encodeFrame([FrameType.CANCEL, 1])],
     ['of a type that nobody knows', Uint8Array.of(0x91, 0x1f)],
@@ -53,6 +53,18 @@ describe('frames that ask for no work', () => {
     await serving.clock.advance(3_000)
     expect(client.outcome(3)).toBeDefined()
     expect(client.closed).toBeUndefined()
+  })
+
+  it('PING: each is answered, and so it counts in full', async () => {
+    const client = await join({ limits: { rate: 10, burst: 10 } })
+    for (let n = 0; n < 9; n++) client.send([FrameType.PING])
+    expect(await answered(client, 1)).toBe(true)
+    expect(client.all(FrameType.PONG)).toHaveLength(9)
+    for (let n = 0; n < 100; n++) client.send([FrameType.PING])
+    expect(await answered(client, 2)).toBe(false)
+    expect(client.all(FrameType.PONG).length).toBeLessThan(12)
+    await serving.clock.advance(11_000)
+    expect(client.outcome(2)).toBeDefined()
   })
 
   it('TOKEN: each counts as much as the subscriptions that are asked about again because of it', async () => {
@@ -105,7 +117,9 @@ describe('subscribing and unsubscribing', () => {
       await clock.settle()
     }
     expect(running).toHaveLength(8)
-    expect(client.all(FrameType.SUBSCRIBED)).toHaveLength(0)
+    const refused = client.all(FrameType.SUBSCRIBED)
+    expect(refused).toHaveLength(92)
+    for (const [, , fields] of refused) expect(fields).toMatchObject({ error: { code: 'RESOURCE_EXHAUSTED' } })
     client.send([FrameType.SUBSCRIBE, 101, 'feed', { room: 1 }, undefined])
     await clock.settle()
     expect(client.all(FrameType.SUBSCRIBED).at(-1)?.[2]).toMatchObject({ error: { code: 'RESOURCE_EXHAUSTED' } })
