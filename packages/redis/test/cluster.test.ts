@@ -35,22 +35,25 @@ tool.describe('two servers on a cluster', () => {
   test('of which each node is killed in turn lose nothing', { timeout: 60_000 }, async () => {
     const engine = await RedisCluster.start(3, ['--appendonly', 'yes', '--appendfsync', 'always'])
     const house = new House()
-    for (const name of ['a', 'b']) {
-      const server = await house.serve(redis(engine.client()))
-      await house.subscribe(server, `reader ${name}`)
-      house.publish(server, `writer ${name}`, 5)
+    try {
+      for (const name of ['a', 'b']) {
+        const server = await house.serve(redis(engine.client()))
+        await house.subscribe(server, `reader ${name}`)
+        house.publish(server, `writer ${name}`, 5)
+      }
+      await until(() => house.history.deliveries > 20, 'deliveries')
+      for (const node of engine.nodes) {
+        await node.kill()
+        await pass(500)
+        await node.go()
+        await engine.whole()
+        await house.goesOn(12_000)
+      }
+      await house.verdict()
+      expect(house.gaps).toEqual([])
+    } finally {
+      await house.end()
+      await engine.end()
     }
-    await until(() => house.history.deliveries > 20, 'deliveries')
-    for (const node of engine.nodes) {
-      await node.kill()
-      await pass(500)
-      await node.go()
-      await engine.whole()
-      await house.goesOn(12_000)
-    }
-    await house.verdict()
-    expect(house.gaps).toEqual([])
-    await house.end()
-    await engine.end()
   })
 })
