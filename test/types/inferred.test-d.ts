@@ -24,7 +24,7 @@ import {
   topic,
   type UpItem,
 } from '@tautline/core'
-import { anyone, type Handlers, narrow, serve } from '@tautline/server'
+import { anyone, type Handlers, type Interceptor, narrow, serve } from '@tautline/server'
 import { type } from 'arktype'
 import * as v from 'valibot'
 import { expectTypeOf } from 'vitest'
@@ -329,3 +329,31 @@ export const retained = [
     retain: { latestBy: m => m.toUpperCase(), seconds: 5, owned: true },
   }),
 ]
+
+const one = contract({ ping: procedure({}) })
+
+// Interceptors that were written elsewhere, beside an `authenticate` that looks at its request.
+const logged: Interceptor<{ user: { id: string; name: string } }> = (call, next) => next({ context: call.context })
+const forAdmins: Interceptor<{ admin: string }> = (_, next) => next()
+serve(
+  one,
+  { authenticate: async ({ token }) => ({ context: { user: { id: token ?? '', name: '' } } }), interceptors: [logged] },
+  {
+    ping(_, call) {
+      expectTypeOf(call.context.user.name).toBeString()
+    },
+  },
+)
+serve(
+  one,
+  {
+    authenticate: async ({ token }) => ({ context: { user: { id: token ?? '', name: '' } } }),
+    // @ts-expect-error nobody gives it an `admin`
+    interceptors: [forAdmins],
+  },
+  {
+    ping(_, call) {
+      expectTypeOf(call.context.user.name).toBeString()
+    },
+  },
+)

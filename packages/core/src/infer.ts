@@ -11,7 +11,7 @@ import type {
 } from './client-types.ts'
 import type { CanonicalCode, TautlineError } from './errors.ts'
 import type { Schema } from './schema.ts'
-import type { Call, RaiseCanonical, UpCall } from './server-types.ts'
+import type { Call, Interceptor, RaiseCanonical, UpCall } from './server-types.ts'
 
 /** What a schema takes. */
 export type In<S> = S extends Schema ? NonNullable<S['~standard']['types']>['input'] : undefined
@@ -203,3 +203,12 @@ export type Errors<T> = T extends { readonly errors: infer E }
   : T extends AnyStream
     ? Declared<Part<T['~parts'], 'errors'>>
     : never
+
+/**
+ * Interceptors of a server whose context is `Context`. While the compiler has not looked into `authenticate` yet, that
+ * is `never`, and those of any context must fit.
+ */
+export type Interceptors<Context> = [Context] extends [never]
+  ? // biome-ignore lint/suspicious/noExplicitAny: an interceptor hands contexts out as well as in, so nothing else fits all
+    readonly Interceptor<any>[]
+  : readonly Interceptor<Context>[]

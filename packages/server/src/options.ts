@@ -1,6 +1,6 @@
 import type { Server as HttpServer } from 'node:http'
 import type { Server as HttpsServer } from 'node:https'
-import type { Interceptor } from '@tautline/core'
+import type { Interceptor, Interceptors } from '@tautline/core'
 import type { Clock } from '@tautline/core/wire'
 import type { Authenticate } from './auth.ts'
 import type { Broker } from './broker.ts'
@@ -37,7 +37,7 @@ export interface ServeOptions<Context> {
   /** What makes many servers one, and remembers for topics. `memory()` by default. */
   readonly broker?: Broker | undefined
   /** Wrap every call, stream, subscription and publish; the first is the outermost. */
-  readonly interceptors?: readonly Interceptor<NoInfer<Context>>[] | undefined
+  readonly interceptors?: Interceptors<NoInfer<Context>> | undefined
   /** `output: false` sends what handlers return unchecked, with all that the schema does not name. */
   readonly validate?: { readonly output?: boolean | undefined } | undefined
   /** Told of every new session, before anything is taken from it. */
