@@ -24,6 +24,7 @@ export function plotOf({ title, unit, points }: Growth): string {
   <text x="${x(much).toFixed(1)}" y="${base + 16}" text-anchor="middle">${much.toLocaleString('en')}</text>`,
   )
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="11" fill="#555">
+  <title>${title}: µs of CPU</title>
   <rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
   <text x="${LEFT - 32}" y="18" font-size="13" font-weight="bold" fill="#222">${title}: µs of CPU</text>
   <path d="M${LEFT - 16} ${TOP}V${base}H${WIDTH - 8}" fill="none" stroke="#bbb"/>
