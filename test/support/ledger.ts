@@ -3,6 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Happening } from './history.ts'
 
+const directories = new Set<string>()
+// Also those of tests that failed half-way.
+process.once('exit', () => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true })
+})
+
 /**
  * What processes tell that may be killed at any moment: each happening is in the file before what it tells of has any
  * effect, so that neither SIGKILL nor a message under way can lose it.
@@ -16,6 +22,7 @@ export class Ledger {
   #rest = ''
 
   constructor() {
+    directories.add(this.#directory)
     this.path = join(this.#directory, 'happenings')
     this.#file = openSync(this.path, 'a+')
   }
@@ -34,6 +41,7 @@ export class Ledger {
 
   close(): void {
     closeSync(this.#file)
+    directories.delete(this.#directory)
     rmSync(this.#directory, { recursive: true })
   }
 }
