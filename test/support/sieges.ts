@@ -133,7 +133,7 @@ export const sieges: readonly Siege[] = [
   {
     name: 'calls without end',
     run: (port, scale) =>
-      sessions(port, scale === 'small' ? 20 : 200, async (raider, n) => {
+      sessions(port, scale === 'small' ? 20 : 100, async (raider, n) => {
         for (let id = 1; id <= (scale === 'small' ? 5_000 : 100_000); id += 500) {
           const calls = Array.from(
             { length: 500 },

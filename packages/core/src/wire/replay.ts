@@ -7,6 +7,9 @@ export interface Sender {
   again(frame: Frame): Frame
 }
 
+/** What it costs to keep a frame, beside its bytes: most are small, and nobody has to acknowledge any. */
+export const KEPT_OVERHEAD = 128
+
 type Kept = {
   readonly size: number
   readonly sent: Uint8Array | { readonly frame: Frame; readonly sender: Sender }
@@ -30,7 +33,7 @@ export class Replay {
     this.#limit = limit
   }
 
-  /** Bytes kept. */
+  /** Bytes kept, with what it costs to keep them. */
   get bytes(): number {
     return this.#bytes
   }
@@ -43,8 +46,9 @@ export class Replay {
   /** Numbers and keeps a frame; `false` when it did not fit and all that was kept is forgotten. */
   keep(size: number, sent: Kept['sent']): boolean {
     this.#sent += 1
-    this.#kept.push({ size, sent })
-    this.#bytes += size
+    const cost = size + KEPT_OVERHEAD
+    this.#kept.push({ size: cost, sent })
+    this.#bytes += cost
     if (this.#bytes <= this.#limit) return true
     this.clear()
     return false

@@ -7,6 +7,7 @@ import { Inlet } from '../../src/wire/inlet.ts'
 import { Link, type LinkLimits } from '../../src/wire/link.ts'
 import { parseFrame } from '../../src/wire/parse.ts'
 import { pipe } from '../../src/wire/pipe.ts'
+import { KEPT_OVERHEAD } from '../../src/wire/replay.ts'
 import { SCAN_LIMITS } from '../../src/wire/scan.ts'
 
 const limits: LinkLimits = {
@@ -163,7 +164,7 @@ describe('a link', () => {
 
   it('keeps what it may keep, and is not resumable once it kept more', () => {
     const one = side('server').link.send(call(1))
-    const client = side('server', { replayBytes: one * 2 })
+    const client = side('server', { replayBytes: (one + KEPT_OVERHEAD) * 2 })
     const server = side('client')
     connect(client, server)
     client.link.send(call(1))

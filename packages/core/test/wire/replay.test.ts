@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { encodeFrame } from '../../src/wire/codec.ts'
 import { type Frame, FrameType, ProtocolError } from '../../src/wire/frames.ts'
-import { Replay } from '../../src/wire/replay.ts'
+import { KEPT_OVERHEAD, Replay } from '../../src/wire/replay.ts'
 
 const end = (id: number): Frame => [FrameType.END, id, `result ${id}`]
 
@@ -36,7 +36,7 @@ describe('kept frames', () => {
     for (const bytes of replay.frames()) expect(bytes.buffer.byteLength).toBe(bytes.length)
     replay.forget(2)
     expect([...replay.frames()]).toEqual(bytesOf(3, 4))
-    expect(replay.bytes).toBe(bytesOf(3, 4).reduce((sum, bytes) => sum + bytes.length, 0))
+    expect(replay.bytes).toBe(bytesOf(3, 4).reduce((sum, bytes) => sum + bytes.length + KEPT_OVERHEAD, 0))
     expect(replay.reachesBackTo(2)).toBe(true)
     expect(replay.reachesBackTo(1)).toBe(false)
   })
@@ -49,7 +49,7 @@ describe('kept frames', () => {
   })
 
   it('are all forgotten past the limit, to the byte', () => {
-    const replay = new Replay(20)
+    const replay = new Replay(20 + 2 * KEPT_OVERHEAD)
     expect(replay.keep(19, new Uint8Array(19))).toBe(true)
     expect(replay.keep(1, new Uint8Array(1))).toBe(true)
     expect(replay.keep(1, new Uint8Array(1))).toBe(false)
