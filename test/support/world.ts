@@ -296,7 +296,8 @@ export class World {
         history.add({ kind: 'executed', call })
         let count = 0
         for await (const item of up) {
-          if (item === count) count += 1
+          if (item !== count) this.problems.push(`${call} took item ${item} after ${count}`)
+          count += 1
           if (ms > 0 && count % 10 === 0) await wait(ms)
         }
         return { count }
