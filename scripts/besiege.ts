@@ -27,7 +27,7 @@ async function under({ name, run }: Siege, fort: Fort): Promise<string[]> {
   await new Promise(resolve => setTimeout(resolve, 1_000))
   const unusual = await fort.testimony()
   for (const raider of raiders) raider.leave()
-  const after = await fort.calm(60_000)
+  const after = await fort.calm(300_000)
   const grown =
     (after.memory.heapUsed + after.memory.arrayBuffers - before.memory.heapUsed - before.memory.arrayBuffers) / MIB
   console.log(

@@ -24,8 +24,10 @@ export class Intake {
   #debt: Deadline | undefined
   /** Of who has paid: each reads on in a turn of its own, else what all of them hold would be read at once. */
   #turn: unknown
-  /** Set while more is unsent than `highWaterBytes`, until it is less than `lowWaterBytes`. */
-  #flooded: { written: number; since: number } | undefined
+  /** From when more is unsent than `highWaterBytes` until no more is than `lowWaterBytes`. */
+  #flooded = false
+  /** While more is unsent than `lowWaterBytes`: how much had been written, and since when it is no more. */
+  #progress: { readonly written: number; at: number } | undefined
 
   constructor(parts: IntakeParts) {
     this.#parts = parts
@@ -59,29 +61,33 @@ export class Intake {
 
   /** Bytes left, or were added. */
   room(): void {
-    const { clock, limits, link, inlet } = this.#parts
+    const { limits, link, inlet } = this.#parts
     const unsent = link.unsentBytes
     if (!this.#flooded && unsent > limits.highWaterBytes) {
-      this.#flooded = { written: link.traffic.sent - unsent, since: clock.now() }
+      this.#flooded = true
       inlet.pause()
-    } else if (this.#flooded && unsent < limits.lowWaterBytes) {
-      this.#flooded = undefined
+    } else if (this.#flooded && unsent <= limits.lowWaterBytes) {
+      this.#flooded = false
       this.#decide()
     }
   }
 
-  /** Whether the client has read nothing for too long of what it was sent. Asked by every sweep. */
+  /**
+   * Whether the client has read nothing for too long of what it was sent. Asked by every sweep. Below high water too:
+   * streams wait there, and who reads nothing else would keep what waits for ever.
+   */
   stalled(now: number): boolean {
     const { limits, link } = this.#parts
-    if (!this.#flooded) return false
-    const written = link.traffic.sent - link.unsentBytes
-    if (written > this.#flooded.written) this.#flooded = { written, since: now }
-    return now - this.#flooded.since >= limits.stalledMs
+    const unsent = link.unsentBytes
+    const written = link.traffic.sent - unsent
+    if (unsent <= limits.lowWaterBytes) this.#progress = undefined
+    else if (this.#progress?.written !== written) this.#progress = { written, at: now }
+    return this.#progress !== undefined && now - this.#progress.at >= limits.stalledMs
   }
 
   /** This process was asleep: what it did not see proves nothing. */
   grace(now: number): void {
-    if (this.#flooded) this.#flooded.since = now
+    if (this.#progress) this.#progress.at = now
   }
 
   /** Whether the socket is not read. */
@@ -91,7 +97,8 @@ export class Intake {
 
   /** The socket went, and its unsent bytes with it. */
   detached(): void {
-    this.#flooded = undefined
+    this.#flooded = false
+    this.#progress = undefined
     this.#decide()
   }
 

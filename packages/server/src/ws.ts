@@ -61,6 +61,8 @@ export function upgrader(limits: UpgradeLimits, compression = false): Upgrade {
     clientTracking: false,
     perMessageDeflate: compression && COMPRESSION,
     maxPayload: messageBytes,
+    // One message per socket and turn, so that nobody waits for all that somebody else has sent.
+    allowSynchronousEvents: false,
     maxFragments: fragments,
     maxBufferedChunks: chunks,
     maxPendingAutoPongs: pongs,

@@ -134,14 +134,21 @@ describe('a WebSocket that is misused', () => {
     expect(codeOf(wire)).toBe(1008)
   })
 
-  it('by a flood of pings is closed, a few are no flood', async () => {
-    const port = await serving()
+  it('by pings whose answers it does not read is closed, a few are no flood', async () => {
+    const most = 64_000_000
+    const port = await serving({ limits: { highWaterBytes: most, callBytes: most, replayBytes: most } })
     const wire = await upgraded(port)
     wire.write(Buffer.concat(Array(10).fill(PINGED)))
     wire.write(masked(FIN | BINARY, encodeFrame([FrameType.CALL, 1, 'echo', 'here', undefined])))
     await wire.until(/here/)
-    wire.write(Buffer.concat(Array(50).fill(PINGED)))
-    await wire.gone
+    wire.socket.pause()
+    for (let id = 2; id <= 12; id++) {
+      wire.write(masked(FIN | BINARY, encodeFrame([FrameType.CALL, id, 'echo', 'x'.repeat(1_000_000), undefined])))
+    }
+    await expect.poll(() => server.stats().queues.unsentBytes, { timeout: 8_000 }).toBeGreaterThan(1_000_000)
+    wire.write(Buffer.concat(Array(20).fill(PINGED)))
+    await expect.poll(() => server.stats().sessions.attached, { timeout: 2_000 }).toBe(0)
+    wire.socket.destroy()
   })
 
   it('by many pings one after another is closed with 1008, and so it is by pongs that nobody asked for', async () => {
