@@ -272,7 +272,7 @@ export class World {
   }
 
   #handlers(): Handlers<typeof world, object> {
-    const { network, history } = this
+    const { network, history, problems } = this
     const wait = (ms: number) => new Promise<void>(resolve => network.clock.setTimeout(resolve, ms))
     const run = async ({ call, ms }: { call: string; ms: number }) => {
       history.add({ kind: 'executed', call })
@@ -296,7 +296,7 @@ export class World {
         history.add({ kind: 'executed', call })
         let count = 0
         for await (const item of up) {
-          if (item !== count) this.problems.push(`${call} took item ${item} after ${count}`)
+          if (item !== count) problems.push(`${call} took item ${item} after ${count}`)
           count += 1
           if (ms > 0 && count % 10 === 0) await wait(ms)
         }
