@@ -149,6 +149,18 @@ export const sieges: readonly Siege[] = [
       }),
   },
   {
+    name: 'one client that calls as fast as it can',
+    async run(port, scale) {
+      const flooder = await Raider.joined(port, { token: 'flooder' })
+      const end = performance.now() + (scale === 'small' ? 1_000 : 10_000)
+      for (let id = 1; performance.now() < end; id += 1_000) {
+        const calls = Array.from({ length: 1_000 }, (_, at): Frame => [FrameType.CALL, id + at, 'echo', 'x', undefined])
+        await flooder.shove(message(...calls), 100)
+      }
+      return [flooder]
+    },
+  },
+  {
     name: 'readers who read nothing',
     run: (port, scale) =>
       sessions(port, scale === 'small' ? 100 : 500, async (raider, n) => {
