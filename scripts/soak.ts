@@ -22,6 +22,8 @@ const { values } = parseArgs({
 const SAMPLE_MS = 5_000
 const REPORT_MS = 60_000
 const MINUTE_MS = 60_000
+/** How long goodbyes may take at the end. */
+const GOODBYE_MS = 10_000
 
 const resources = process.getActiveResourcesInfo().length
 const world = new RealWorld(Number(values.seed))
@@ -60,9 +62,10 @@ await Promise.all([
 ])
 const { lost, twice, reordered, unsettled, executed, problems, leftOver } = await world.finish()
 await Promise.all([steady.close(), restless.close()])
-// Sockets that were closed are gone a tick later.
-await pass(100)
-const left = [...leftOver, ...process.getActiveResourcesInfo().slice(resources)]
+// A socket is gone once both sides have said goodbye; who does not is given up after three seconds.
+const others = () => process.getActiveResourcesInfo().slice(resources)
+for (let waited = 0; others().length > 0 && waited < GOODBYE_MS; waited += 100) await pass(100)
+const left = [...leftOver, ...others()]
 const verdict = {
   lost,
   // Two runs of one call are as bad as two answers to it, and an end that nobody promised is none.
