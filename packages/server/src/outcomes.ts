@@ -11,6 +11,8 @@ export interface OutcomeLimits {
   readonly bytes: number
   /** All of them, in bytes; beyond it the oldest are forgotten. */
   readonly totalBytes: number
+  /** Those of one owner; beyond it the owner's oldest are forgotten, and nobody else's. All of them by default. */
+  readonly ownerBytes?: number
 }
 
 /** 2 min, 64 KiB each, 64 MiB together. */
@@ -25,6 +27,7 @@ interface Running {
 }
 
 interface Kept {
+  readonly owner: string
   readonly input: string
   readonly ok: boolean
   readonly bytes: Uint8Array
@@ -41,6 +44,8 @@ export class Outcomes {
   readonly #running = new Map<string, Running>()
   /** In the order in which they were made, which is that in which they expire. */
   readonly #kept = new Map<string, Kept>()
+  /** What is kept for each owner. */
+  readonly #shares = new Map<string, { readonly names: Set<string>; bytes: number }>()
   #bytes = 0
 
   constructor(clock: Clock, limits: OutcomeLimits = OUTCOME_LIMITS) {
@@ -61,16 +66,17 @@ export class Outcomes {
   /**
    * The outcome of `name`: the one that is known, that of a run under way, or else that of `run`.
    *
+   * @param owner - whose call it is.
    * @param name - whose call of what, with which key.
    * @param input - the same name with another input is a mistake of the caller's.
    * @param run - rejects with nothing but what the caller may be told.
    * @throws {@link TautlineError} `FAILED_PRECONDITION` when the input is another one; else as `run` did.
    */
-  async once(name: string, input: unknown, run: () => Promise<unknown>): Promise<unknown> {
+  async once(owner: string, name: string, input: unknown, run: () => Promise<unknown>): Promise<unknown> {
     this.sweep()
     const hash = fingerprint(input)
     const known = this.#running.get(name) ?? this.#kept.get(name)
-    if (!known) return this.#first(name, hash, run)
+    if (!known) return this.#first(owner, name, hash, run)
     if (known.input !== hash) {
       throw new TautlineError('FAILED_PRECONDITION', 'this idempotency key was used with another input')
     }
@@ -86,32 +92,53 @@ export class Outcomes {
     }
   }
 
-  #first(name: string, input: string, run: () => Promise<unknown>): Promise<unknown> {
+  #first(owner: string, name: string, input: string, run: () => Promise<unknown>): Promise<unknown> {
     const outcome = run()
     this.#running.set(name, { input, outcome })
     outcome.then(
-      value => this.#settled(name, input, true, value),
-      error => this.#settled(name, input, false, toWire(TautlineError.from(error))),
+      value => this.#settled(owner, name, input, true, value),
+      error => this.#settled(owner, name, input, false, toWire(TautlineError.from(error))),
     )
     return outcome
   }
 
-  #settled(name: string, input: string, ok: boolean, value: unknown): void {
+  #settled(owner: string, name: string, input: string, ok: boolean, value: unknown): void {
     this.#running.delete(name)
     const bytes = encoded(value)
     if (!bytes || bytes.length > this.#limits.bytes) return
     const size = OVERHEAD + name.length * 2 + bytes.length
-    this.#kept.set(name, { input, ok, bytes, size, until: this.#clock.now() + this.#limits.ms })
+    this.#kept.set(name, { owner, input, ok, bytes, size, until: this.#clock.now() + this.#limits.ms })
     this.#bytes += size
+    this.#share(owner, name, size)
     for (const oldest of this.#kept.keys()) {
       if (this.#bytes <= this.#limits.totalBytes) return
       this.#forget(oldest)
     }
   }
 
+  /** Whoever has too much loses the oldest of it, so that nobody can push out what others need. */
+  #share(owner: string, name: string, size: number): void {
+    const { totalBytes, ownerBytes = totalBytes } = this.#limits
+    const share = this.#shares.get(owner) ?? { names: new Set(), bytes: 0 }
+    this.#shares.set(owner, share)
+    share.names.add(name)
+    share.bytes += size
+    for (const oldest of share.names) {
+      if (share.bytes <= ownerBytes) return
+      this.#forget(oldest)
+    }
+  }
+
   #forget(name: string): void {
-    this.#bytes -= this.#kept.get(name)?.size ?? 0
+    const kept = this.#kept.get(name)
+    if (!kept) return
     this.#kept.delete(name)
+    this.#bytes -= kept.size
+    const share = this.#shares.get(kept.owner)
+    if (!share) return
+    share.names.delete(name)
+    share.bytes -= kept.size
+    if (share.names.size === 0) this.#shares.delete(kept.owner)
   }
 }
 

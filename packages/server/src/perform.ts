@@ -33,7 +33,7 @@ export class Performer {
   async #askOnce(run: Run, call: HandlerCall): Promise<unknown> {
     const { failures, outcomes } = this.#parts
     try {
-      return await outcomes.once(nameOf(run), run.asked, () => this.#askToKeep(run, call))
+      return await outcomes.once(ownerOf(run).join(' '), nameOf(run), run.asked, () => this.#askToKeep(run, call))
     } catch (error) {
       throw failures.final(error)
     }
@@ -78,7 +78,10 @@ export class Performer {
     const message = await publish?.(run.input, run.message, call)
     if (run.stopped) throw run.stopped
     const owner = run.caller.local ? undefined : run.session.id
-    return run.topics.publishParsed(entry, run.input, message, { key: run.key && nameOf(run), owner })
+    return run.topics.publishParsed(entry, run.input, message, {
+      key: run.key && `${ownerOf(run)} ${callOf(run)}`,
+      owner,
+    })
   }
 
   async #subscribe({ entry, subscribe, presence }: TopicRoute, run: Run, call: HandlerCall): Promise<void> {
@@ -94,10 +97,14 @@ export class Performer {
   }
 }
 
+/** Whose call it is. */
+function ownerOf({ session }: Run): readonly [kind: string, id: string] {
+  return session.identity === undefined ? ['session', session.id] : ['identity', session.identity]
+}
+
 /** Whose call of what, with which key. */
-function nameOf({ session, route, key }: Run): string {
-  const whose = session.identity === undefined ? ['session', session.id] : ['identity', session.identity]
-  return JSON.stringify([...whose, route.entry.path, key])
+function nameOf(run: Run): string {
+  return JSON.stringify([...ownerOf(run), run.route.entry.path, run.key])
 }
 
 /** What does not fit is the handler's mistake, not its caller's `INVALID_ARGUMENT`. */

@@ -14,6 +14,9 @@ import { obeying, Server, type ServerParts } from './server.ts'
 import { Sessions } from './sessions.ts'
 import { Topics } from './topics.ts'
 
+/** Of all outcomes that are kept, nobody has more than one of so many parts. */
+const SHARES = 16
+
 /** How exact deadlines are, in ms. One timer serves all of them. */
 const RESOLUTION_MS = 50
 
@@ -60,6 +63,7 @@ function partsOf(contract: object, settings: Settings, handlers: object, failure
     ms: limits.outcomeMs,
     bytes: limits.outcomeBytes,
     totalBytes: limits.outcomesBytes,
+    ownerBytes: Math.ceil(limits.outcomesBytes / SHARES),
   })
   const dispatcher = new Dispatcher({
     routes,

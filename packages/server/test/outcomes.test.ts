@@ -199,35 +199,49 @@ describe('kept outcomes', () => {
   ])('of %i bytes make the next call run %i times', async (bytes, runs) => {
     const { kept } = outcomes()
     const run = vi.fn(async () => (bytes < 65_539 ? text(bytes) : ''))
-    expect(await kept.once('a', 1, run)).toBe(await kept.once('a', 1, run))
+    expect(await kept.once('ada', 'a', 1, run)).toBe(await kept.once('ada', 'a', 1, run))
     expect(run).toHaveBeenCalledTimes(runs)
   })
 
   it('push out the oldest when they are too many bytes together', async () => {
     const { kept } = outcomes({ ms: 1_000, bytes: 1_000, totalBytes: 3_500 })
     const run = vi.fn(async () => text(1_000))
-    for (const name of ['a', 'b', 'c']) await kept.once(name, 1, run)
+    for (const name of ['a', 'b', 'c']) await kept.once('ada', name, 1, run)
     expect([kept.size, kept.bytes <= 3_500]).toEqual([3, true])
-    await kept.once('d', 1, run)
+    await kept.once('ada', 'd', 1, run)
     expect([kept.size, kept.bytes <= 3_500]).toEqual([3, true])
-    await kept.once('b', 1, run)
+    await kept.once('ada', 'b', 1, run)
     expect(run).toHaveBeenCalledTimes(4)
-    await kept.once('a', 1, run)
+    await kept.once('ada', 'a', 1, run)
     expect(run).toHaveBeenCalledTimes(5)
+  })
+
+  it('of one owner who has too many push out that owner’s oldest, and nobody else’s', async () => {
+    const { kept } = outcomes({ ms: 1_000, bytes: 1_000, totalBytes: 100_000, ownerBytes: 3_500 })
+    const run = vi.fn(async () => text(1_000))
+    await kept.once('bob', 'his', 1, run)
+    for (let i = 0; i < 50; i++) await kept.once('ada', `hers ${i}`, 1, run)
+    expect(kept.size).toBe(4)
+    expect(run).toHaveBeenCalledTimes(51)
+    await kept.once('bob', 'his', 1, run)
+    await kept.once('ada', 'hers 49', 1, run)
+    expect(run).toHaveBeenCalledTimes(51)
+    await kept.once('ada', 'hers 0', 1, run)
+    expect(run).toHaveBeenCalledTimes(52)
   })
 
   it('are of at most so many bytes together, however small each is', async () => {
     const { kept } = outcomes({ ...OUTCOME_LIMITS, totalBytes: 100_000 })
-    for (let i = 0; i < 2_000; i++) await kept.once(`name ${i}`, 1, async () => undefined)
+    for (let i = 0; i < 2_000; i++) await kept.once('ada', `name ${i}`, 1, async () => undefined)
     expect(kept.size).toBeLessThan(1_000)
     expect(kept.bytes).toBeLessThanOrEqual(100_000)
   })
 
   it('are forgotten in time by a sweep, and leave nothing', async () => {
     const { kept, clock } = outcomes()
-    await kept.once('a', 1, async () => 'a')
+    await kept.once('ada', 'a', 1, async () => 'a')
     await clock.advance(60_000)
-    await kept.once('b', 1, async () => 'b')
+    await kept.once('ada', 'b', 1, async () => 'b')
     await clock.advance(60_000)
     kept.sweep()
     expect(kept.size).toBe(1)
@@ -239,15 +253,15 @@ describe('kept outcomes', () => {
   it('are told anew: nobody can change what the next one gets', async () => {
     const { kept } = outcomes()
     const made = { list: [1], at: new Date(0), bytes: new Uint8Array([1]) }
-    const first = (await kept.once('a', 1, async () => made)) as typeof made
+    const first = (await kept.once('ada', 'a', 1, async () => made)) as typeof made
     first.list.push(2)
-    const second = (await kept.once('a', 1, never)) as typeof made
+    const second = (await kept.once('ada', 'a', 1, never)) as typeof made
     expect(second).toEqual({ list: [1], at: new Date(0), bytes: new Uint8Array([1]) })
   })
 
   it('are not of what could not be sent', async () => {
     const { kept } = outcomes()
-    await kept.once('a', 1, async () => () => 1)
+    await kept.once('ada', 'a', 1, async () => () => 1)
     expect(kept.size).toBe(0)
   })
 })
