@@ -79,7 +79,7 @@ export class Performer {
     if (run.stopped) throw run.stopped
     const owner = run.caller.local ? undefined : run.session.id
     return run.topics.publishParsed(entry, run.input, message, {
-      key: run.key && `${ownerOf(run)} ${callOf(run)}`,
+      key: run.key && nameOf(run),
       owner,
     })
   }
