@@ -4,7 +4,7 @@ import { leaksOf } from './support/leaks.ts'
 const MIB = 1_048_576
 
 test('of clients that came and went, and of calls with signals and deadlines, nothing is left', {
-  timeout: 90_000,
+  timeout: 150_000,
 }, async () => {
   const { faults, grownByClients, grownByCalls, resources } = await leaksOf({ rounds: 3, clients: 500, calls: 50_000 })
   expect(faults).toEqual([])
