@@ -8,6 +8,8 @@ export interface Guard {
   /** What stands in the file exactly once, and what is put in its place. */
   readonly find: string
   readonly replace: string
+  /** It stands there more than once, each time against the same. */
+  readonly everywhere?: true
   /** The file of the test, and as much of its name as is needed to find it. */
   readonly test: string
   readonly name?: string
@@ -780,8 +782,9 @@ export const guards: readonly Guard[] = [
     row: 39,
     does: 'drops what still arrives on an older socket',
     file: `${WIRE}/link.ts`,
-    find: 'message: bytes => this.#receive(socket, bytes),',
-    replace: 'message: bytes => this.#receive(this.#socket ?? socket, bytes),',
+    find: 'if (socket !== this.#socket) return',
+    replace: 'if (socket !== (this.#socket ?? socket)) return',
+    everywhere: true,
     test: inCore('wire/link'),
     name: 'drops, uncounted',
   },
