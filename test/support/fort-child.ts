@@ -36,7 +36,7 @@ const server = await serve(
 const message = new Uint8Array(16_384)
 const publishing = setInterval(() => {
   if (server.stats().subscriptions > 0) void server.publish(fort.feed, { room: 'big' }, message)
-}, 10)
+}, 50)
 
 process.on('disconnect', () => process.exit())
 process.on('message', question => {
