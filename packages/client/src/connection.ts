@@ -42,6 +42,7 @@ export class Connection implements TopicLine {
   readonly clock: Settings['clock']
   readonly random: () => number
   readonly limits: ClientLimits
+  readonly interceptors: Settings['interceptors']
   readonly #settings: Settings
   readonly #contract: string
   readonly #liveness: Liveness
@@ -64,6 +65,7 @@ export class Connection implements TopicLine {
     this.clock = settings.clock
     this.random = settings.random
     this.limits = settings.limits
+    this.interceptors = settings.interceptors
     this.traffic = new Traffic(settings, () => this.open())
     this.#liveness = new Liveness(this.traffic, {
       measures: () => this.events.hears('latency'),

@@ -1,21 +1,22 @@
 import type { AnyEntry } from '@tautline/core'
 
-/** What an interceptor sees of a call, a stream or a publish. */
+/** What an interceptor sees of a call, a stream, a publish or a subscription. */
 export interface ClientCall {
   /** The entry of the contract; its `meta` is for interceptors. */
   readonly entry: AnyEntry
-  readonly action: 'call' | 'publish'
+  readonly action: 'call' | 'publish' | 'subscribe'
   /** The input, or the params of a topic, as given. */
   readonly input: unknown
-  /** The strings that go along; those of a publish stay here. */
+  /** The strings that go along; those of a publish and of a subscription stay here. */
   readonly headers: Readonly<Record<string, string>>
   /** The caller's own, if there is one. */
   readonly signal: AbortSignal | undefined
 }
 
 /**
- * Wraps every call, stream and publish. Throwing refuses, before anything is sent; `next()` goes on and resolves when
- * the whole exchange is over, `next({ headers })` goes on with more headers. `next` may be called once. What an
+ * Wraps every call, stream, publish and subscription. Throwing refuses, before anything is sent; `next()` goes on and
+ * resolves when the whole exchange is over (for a subscription: when the server has let it in), `next({ headers })` goes
+ * on with more headers. `next` may be called once. What an
  * interceptor returns is not looked at. The call's deadline and signal hold whatever an interceptor does.
  */
 export type ClientInterceptor = (

@@ -3,6 +3,7 @@ import { type Encoded, encodeValue, type Frame, type RefusedFields, type Subscri
 import * as FrameType from '@tautline/core/wire/frame-type'
 import { backoff } from './backoff.ts'
 import { check, refusalOf } from './check.ts'
+import { intercept } from './interceptors.ts'
 import { type Desk, type Request, type Sink, Subscription } from './subscription.ts'
 import type { TopicLine } from './topic-line.ts'
 
@@ -17,6 +18,8 @@ type Seat = {
   former: number
   /** Set when it was let in. */
   channel: string | undefined
+  /** While interceptors have not let it go on. */
+  held: boolean
   timer: unknown
 }
 
@@ -45,9 +48,11 @@ export class Subscriptions implements Desk {
   /** Opens a subscription; whatever is wrong with it is told to `sink`, at the end of the tick at the earliest. */
   add(request: Request, sink: Sink): Subscription {
     const subscription = new Subscription(this, request, sink)
-    const seat = { subscription, params: undefined, id: 0, former: 0, channel: undefined, timer: undefined }
+    const held = this.#line.interceptors.length > 0
+    const seat = { subscription, params: undefined, id: 0, former: 0, channel: undefined, held, timer: undefined }
     this.#seats.set(subscription, seat)
-    this.#change(seat)
+    if (held) this.#intercept(seat)
+    else this.#change(seat)
     if (request.signal?.aborted) subscription.close()
     return subscription
   }
@@ -130,6 +135,20 @@ export class Subscriptions implements Desk {
     return this.#channels.get(channel) ?? []
   }
 
+  /** What is over for interceptors is the server's first answer: let in, or not. */
+  #intercept(seat: Seat): void {
+    const { subscription } = seat
+    const { entry, params: input, signal } = subscription.request
+    const perform = (): Promise<void> => {
+      seat.held = false
+      this.#change(seat)
+      return subscription.ready
+    }
+    intercept(this.#line.interceptors, { entry, action: 'subscribe', input, headers: {}, signal }, perform).catch(
+      error => subscription.end(TautlineError.from(error)),
+    )
+  }
+
   #change(seat: Seat): void {
     if (this.#changed.size === 0) this.#line.clock.defer(this.#settle)
     this.#changed.add(seat)
@@ -150,6 +169,7 @@ export class Subscriptions implements Desk {
   }
 
   #ask(seat: Seat, gone: readonly Seat[] = []): void {
+    if (seat.held) return
     const { subscription } = seat
     const { entry, path, params } = subscription.request
     this.#line.clock.clearTimeout(seat.timer)

@@ -1,5 +1,6 @@
 import type { PublishOptions, TopicEntry } from '@tautline/core'
 import type { Clock, Subscribe, Unsubscribe } from '@tautline/core/wire'
+import type { ClientInterceptor } from './interceptors.ts'
 import type { ClientLimits, Report } from './options.ts'
 
 /** What topics need of the connection that carries them. */
@@ -21,6 +22,8 @@ export interface TopicLine {
   /** Whether a socket is there and so little is unsent on it that a volatile message leaves at once. */
   readonly writable: boolean
   readonly limits: ClientLimits
+  /** What wraps subscriptions; publishes are wrapped as they are made. */
+  readonly interceptors: readonly ClientInterceptor[]
   readonly clock: Clock
   /** A number from 0 to 1, for back-off. */
   readonly random: () => number

@@ -1,5 +1,6 @@
 import type { ClientInterceptor } from '@tautline/client'
 import { TautlineError } from '@tautline/core'
+import { type Frame, FrameType } from '@tautline/core/wire'
 import { describe, expect, it } from 'vitest'
 import { NOTHING, scene, watch } from './support/client.ts'
 
@@ -142,6 +143,125 @@ describe('an interceptor', () => {
     await clock.settle()
     expect(call).toMatchObject({ settled: 1, error: { code: 'DEADLINE_EXCEEDED', mayHaveRun: false } })
     expect(server.dials).toHaveLength(0)
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+})
+
+describe('an interceptor of a subscription', () => {
+  const letIn = (id: number): Frame => [
+    FrameType.SUBSCRIBED,
+    id,
+    { channel: 'feed', epoch: 'e', offset: 0, head: 0, gap: false },
+  ]
+
+  it('wraps it once, whatever becomes of its sockets, and is over when the server has let it in', async () => {
+    const seen: string[] = []
+    const { api, server, clock, leftOver } = scene({
+      interceptors: [
+        async ({ action, entry, input }, next) => {
+          seen.push(`${action} ${entry.path} ${JSON.stringify(input)}`)
+          await next()
+          seen.push('let in')
+        },
+      ],
+    })
+    const subscription = api.feed({ room: 'r' }).subscribe(() => undefined)
+    await clock.settle()
+    expect(seen).toEqual(['subscribe feed {"room":"r"}'])
+    const ids = () => server.session.frames.map(([type, id]) => [type, id])
+    expect(ids()).toEqual([[FrameType.SUBSCRIBE, 1]])
+    server.session.peer.send(letIn(1))
+    await clock.settle()
+    expect(seen).toEqual(['subscribe feed {"room":"r"}', 'let in'])
+    server.last.cut()
+    await clock.advance(1_000)
+    expect(ids()).toEqual([
+      [FrameType.SUBSCRIBE, 1],
+      [FrameType.SUBSCRIBE, 2],
+    ])
+    expect(seen).toHaveLength(2)
+    subscription.close()
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+
+  it('asks nothing of the server before next(), also when a socket comes meanwhile', async () => {
+    let go: (() => void) | undefined
+    const { api, connection, server, clock, leftOver } = scene({
+      interceptors: [
+        async (_, next) => {
+          await new Promise<void>(resolve => {
+            go = resolve
+          })
+          await next()
+        },
+      ],
+    })
+    const subscription = api.feed({ room: 'r' }).subscribe(() => undefined)
+    connection.open()
+    await clock.settle()
+    expect(server.session.frames).toEqual([])
+    go?.()
+    await clock.settle()
+    expect(server.session.frames).toHaveLength(1)
+    expect(subscription.state).toBe('pending')
+    subscription.close()
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+
+  it('refuses it by throwing, and nothing is sent', async () => {
+    const { api, server, clock, leftOver } = scene({
+      interceptors: [
+        () => {
+          throw new TautlineError('PERMISSION_DENIED', 'no')
+        },
+      ],
+    })
+    const errors: string[] = []
+    const subscription = api
+      .feed({ room: 'r' })
+      .subscribe(() => undefined, { onError: ({ code }) => errors.push(code) })
+    await expect(subscription.ready).rejects.toMatchObject({ code: 'PERMISSION_DENIED', message: 'no' })
+    expect(subscription.state).toBe('closed')
+    expect(errors).toEqual(['PERMISSION_DENIED'])
+    expect(server.dials).toHaveLength(0)
+    await clock.settle()
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+
+  it('that comes too late finds it closed', async () => {
+    let go: (() => void) | undefined
+    const { api, server, clock, leftOver } = scene({
+      interceptors: [
+        async (_, next) => {
+          await new Promise<void>(resolve => {
+            go = resolve
+          })
+          await next()
+        },
+      ],
+    })
+    api
+      .feed({ room: 'r' })
+      .subscribe(() => undefined)
+      .close()
+    await clock.settle()
+    go?.()
+    await clock.settle()
+    expect(server.dials).toHaveLength(0)
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+
+  it('wraps loops over messages too', async () => {
+    const { api, clock, leftOver } = scene({
+      interceptors: [
+        () => {
+          throw new TautlineError('PERMISSION_DENIED')
+        },
+      ],
+    })
+    const step = watch(api.feed({ room: 'r' }).messages()[Symbol.asyncIterator]().next())
+    await clock.settle()
+    expect(step.error).toMatchObject({ code: 'PERMISSION_DENIED' })
     expect(await leftOver()).toEqual(NOTHING)
   })
 })

@@ -1,6 +1,7 @@
 import type { PublishOptions, TautlineError, TopicEntry } from '@tautline/core'
 import { decodeValue, Encoded, type Frame, type Subscribe, type Unsubscribe } from '@tautline/core/wire'
 import { VirtualClock } from '../../../testing/src/clock.ts'
+import type { ClientInterceptor } from '../../src/interceptors.ts'
 import type { ClientLimits } from '../../src/options.ts'
 import type { TopicLine } from '../../src/topic-line.ts'
 import { Topics } from '../../src/topics.ts'
@@ -22,6 +23,7 @@ export class FakeLine implements TopicLine {
   readonly published: Published[] = []
   readonly errors: { readonly code: string; readonly entry: string | undefined; readonly cause: unknown }[] = []
   readonly limits: ClientLimits
+  readonly interceptors: readonly ClientInterceptor[] = []
   opened = 0
   attached = false
   busy = false
