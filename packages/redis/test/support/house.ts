@@ -1,5 +1,6 @@
 import { type Client, connect, TautlineError } from '@tautline/client'
 import { contract, type Publisher, topic } from '@tautline/core'
+import type { Clock } from '@tautline/core/wire'
 import { anyone, type Broker, type Server, serve } from '@tautline/server'
 import { expect } from 'vitest'
 import * as z from 'zod'
@@ -37,7 +38,7 @@ export class House {
   #stopped = false
 
   /** A server on a broker, which is closed with the house. */
-  async serve(broker: Broker): Promise<Server<Rooms, { name: string }>> {
+  async serve(broker: Broker, options: { readonly clock?: Clock } = {}): Promise<Server<Rooms, { name: string }>> {
     const server = await serve(
       rooms,
       {
@@ -46,6 +47,7 @@ export class House {
         broker,
         authenticate: ({ token }) => ({ context: { name: String(token) }, identity: String(token) }),
         onError: () => undefined,
+        ...options,
       },
       this.#handlers(),
     )

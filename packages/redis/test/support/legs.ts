@@ -7,6 +7,8 @@ export class Legs {
   readonly commands: Chaos
   readonly feeds: Chaos
   readonly client: Redis
+  /** While `true`, nothing of what the engine tells is heard, and nothing else shows it. */
+  deaf = false
 
   private constructor(commands: Chaos, feeds: Chaos) {
     this.commands = commands
@@ -16,12 +18,19 @@ export class Legs {
     const ports = [commands.port, feeds.port]
     this.client.duplicate = (override?: object) => {
       const options: object = { ...this.client.options, ...override, port: ports.shift() ?? feeds.port }
-      return new Redis({ ...(options as RedisOptions), replyMapping: 'legacy' })
+      return this.#overhear(new Redis({ ...(options as RedisOptions), replyMapping: 'legacy' }))
     }
   }
 
   static async to(engine: RedisServer, seed = 1): Promise<Legs> {
     return new Legs(await Chaos.open(() => engine.port, seed), await Chaos.open(() => engine.port, seed))
+  }
+
+  #overhear(connection: Redis): Redis {
+    const emit = connection.emit.bind(connection)
+    connection.emit = (event, ...args) =>
+      !(this.deaf && /^s?messageBuffer$/.test(String(event))) && emit(event, ...args)
+    return connection
   }
 
   async end(): Promise<void> {
