@@ -9,6 +9,7 @@ import { RealWorld } from '../test/support/real-world.ts'
 import { Camp } from './soak/camp.ts'
 import { harm } from './soak/faults.ts'
 import { Heap, heapOfThisProcess } from './soak/heaps.ts'
+import { tellVerdict } from './soak/verdict.ts'
 
 const { values } = parseArgs({
   options: {
@@ -60,30 +61,13 @@ await Promise.all([
   watch(),
   harm({ random: world.random, steady, restless }, isOver, fault => faults.set(fault, (faults.get(fault) ?? 0) + 1)),
 ])
-const { lost, twice, reordered, unsettled, executed, problems, leftOver } = await world.finish()
+const wrong = await world.finish()
 await Promise.all([steady.close(), restless.close()])
 // A socket is gone once both sides have said goodbye; who does not is given up after three seconds.
 const others = () => process.getActiveResourcesInfo().slice(resources)
 for (let waited = 0; others().length > 0 && waited < GOODBYE_MS; waited += 100) await pass(100)
-const left = [...leftOver, ...others()]
-const verdict = {
-  lost,
-  // Two runs of one call are as bad as two answers to it, and an end that nobody promised is none.
-  twice: [...twice, ...executed],
-  reordered,
-  unsettled: [...unsettled, ...problems],
-  'left over': left,
-}
 
 console.log(progress())
 console.log([...faults].map(([fault, count]) => `${fault} ${count}`).join(', '))
 console.log(`heap slope: server ${heaps.server}, clients ${heaps.clients}`)
-for (const [promise, breaches] of Object.entries(verdict)) {
-  for (const breach of breaches.slice(0, 10)) console.error(`${promise}: ${breach}`)
-}
-process.exitCode = Object.values(verdict).some(({ length }) => length > 0) ? 1 : 0
-console.log(
-  Object.entries(verdict)
-    .map(([promise, { length }]) => `${promise} ${length}`)
-    .join(' · '),
-)
+process.exitCode = tellVerdict({ ...wrong, leftOver: [...wrong.leftOver, ...others()] }) ? 0 : 1

@@ -3,7 +3,8 @@
  * `npm run torture -- --runs 100000 [--seed S] [--path P]`. A story that goes wrong is shrunk, and told with the command
  * that plays it again. `npm run torture -- --faults [--seeds 20]` deals the faults of `test/faults.*.test.ts`, on real
  * sockets and processes, with so many seeds. `npm run torture -- --hostile` attacks a server in every way that we know,
- * `--leaks` has a hundred thousand clients come and go.
+ * `--leaks` has a hundred thousand clients come and go. `--cluster [--minutes 10] [--clients 2000] [--broker redis]` kills,
+ * restarts and cuts off servers that share an engine, in front of many clients.
  */
 import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +12,7 @@ import { parseArgs } from 'node:util'
 import * as fc from 'fast-check'
 import { stories } from '../test/support/stories.ts'
 import { besiege, leak } from './besiege.ts'
+import { torment } from './torment.ts'
 
 const { values } = parseArgs({
   options: {
@@ -21,6 +23,10 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '20' },
     hostile: { type: 'boolean', default: false },
     leaks: { type: 'boolean', default: false },
+    cluster: { type: 'boolean', default: false },
+    minutes: { type: 'string', default: '10' },
+    clients: { type: 'string', default: '2000' },
+    broker: { type: 'string' },
   },
 })
 
@@ -56,6 +62,13 @@ function tell(wrong: readonly string[]): number {
   return wrong.length === 0 ? 0 : 1
 }
 
+async function tormentCluster(): Promise<number> {
+  const { minutes, clients, seed = 1, broker } = values
+  const settings = { minutes: Number(minutes), clients: Number(clients), seed: Number(seed), broker }
+  return (await torment(settings)) ? 0 : 1
+}
+
 if (values.hostile) process.exitCode = tell(await besiege())
 else if (values.leaks) process.exitCode = tell(await leak())
+else if (values.cluster) process.exitCode = await tormentCluster()
 else process.exitCode = values.faults ? dealFaults() : await tellStories()

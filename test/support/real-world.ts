@@ -16,6 +16,9 @@ const PATIENCE_MS = 25_000
 /** How long it may take until whoever was left is forgotten, in ms. */
 const FORGOTTEN_MS = 12_000
 
+/** What may follow from what another process has written, and not been heard of yet. */
+const EFFECTS: ReadonlySet<Happening['kind']> = new Set(['settled', 'executed', 'subscribed'])
+
 /** What was wrong in the end, by the promise that it breaks. */
 export type Wrong = Readonly<
   Record<'lost' | 'twice' | 'reordered' | 'unsettled' | 'executed' | 'problems' | 'leftOver', readonly string[]>
@@ -35,9 +38,12 @@ export const NOTHING_WRONG: Wrong = {
 /** Waits until it is true. */
 export async function until(check: () => boolean, what: string, ms = PATIENCE_MS): Promise<void> {
   const end = performance.now() + ms
-  while (!check()) {
+  for (;;) {
+    const began = performance.now()
+    if (check()) return
     if (performance.now() >= end) throw new Error(`in ${ms} ms it never came: ${what}`)
-    await pass(5)
+    // What takes long to look at is looked at less often.
+    await pass(Math.max(5, performance.now() - began))
   }
 }
 
@@ -108,8 +114,9 @@ export class RealWorld implements Stage {
   }
 
   record(happening: Happening): void {
-    // Whoever runs was called, and whoever is answered has run: what other processes wrote comes first.
-    if (happening.kind === 'settled' || happening.kind === 'executed') this.#catchUp()
+    // Whoever runs was called, whoever is answered has run, and whoever subscribes is owed nothing that was said before:
+    // what other processes wrote comes first.
+    if (EFFECTS.has(happening.kind)) this.#catchUp()
     this.history.add(happening)
   }
 
@@ -188,15 +195,14 @@ export class RealWorld implements Stage {
   }
 
   #unreached(): string[] {
+    const acknowledged = this.players.flatMap(player => [...player.acknowledged])
     const unreached: string[] = []
     for (const { name, newest } of this.players) {
       for (const { channel, reached } of newest) {
-        for (const { acknowledged } of this.players) {
-          for (const [producer, seq] of acknowledged) {
-            const concerned = producer.endsWith(`in ${channel}`)
-            if (concerned && (reached.get(producer) ?? -1) < seq)
-              unreached.push(`${name} never reached ${producer} ${seq}`)
-          }
+        for (const [producer, seq] of acknowledged) {
+          const concerned = producer.endsWith(`in ${channel}`)
+          if (concerned && (reached.get(producer) ?? -1) < seq)
+            unreached.push(`${name} never reached ${producer} ${seq}`)
         }
       }
     }

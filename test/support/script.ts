@@ -68,7 +68,7 @@ async function bundled(name: string): Promise<string> {
     platform: 'node',
     format: 'esm',
     conditions: ['@tautline/source'],
-    external: ['ws', 'zod', '@msgpack/msgpack'],
+    external: ['ws', 'zod', '@msgpack/msgpack', 'ioredis', '@nats-io/*'],
     logLevel: 'error',
   })
   return outfile

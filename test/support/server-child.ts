@@ -2,9 +2,11 @@
 import { TautlineError } from '@tautline/core'
 import { serve } from '@tautline/server'
 import { arena, arenaHandlers } from './arena.ts'
+import { brokerOn } from './engines.ts'
 import { ledgerWriter } from './ledger.ts'
 import { type Channel, RemoteBroker } from './remote-broker.ts'
 import type { ServerProcessOptions, ToParent, ToServer } from './server-process.ts'
+import { Speaker } from './speaker.ts'
 
 /** How long running calls may take to end when the server leaves, in ms. */
 const DRAIN_MS = 10_000
@@ -15,7 +17,11 @@ const parent: Channel = {
   send: message => process.send?.(message),
   listen: listener => process.on('message', listener),
 }
+const record = ledgerWriter(options.ledger)
+const problem = (what: string) => tell({ problem: what })
+const broker = options.lent ? new RemoteBroker(parent) : options.engine && (await brokerOn(options.engine))
 let tokenMs: number | undefined
+let speaker: Speaker | undefined
 
 process.on('disconnect', () => process.exit())
 
@@ -25,7 +31,7 @@ const server = await serve(
     port: options.port ?? 0,
     host: '127.0.0.1',
     limits: options.limits,
-    ...(options.lent && { broker: new RemoteBroker(parent) }),
+    broker,
     authenticate: ({ token }) => {
       if (token === undefined) throw new TautlineError('UNAUTHENTICATED', 'nobody')
       return {
@@ -34,9 +40,9 @@ const server = await serve(
         ...(tokenMs !== undefined && { expiresAt: Date.now() + tokenMs }),
       }
     },
-    onError: error => tell({ problem: `onError: ${error instanceof Error ? error.stack : error}` }),
+    onError: error => problem(`onError: ${error instanceof Error ? error.stack : error}`),
   },
-  arenaHandlers(ledgerWriter(options.ledger)),
+  arenaHandlers(record),
 )
 
 process.on('message', async (message: ToServer) => {
@@ -45,10 +51,16 @@ process.on('message', async (message: ToServer) => {
     tell({ stats: server.stats(), heapBytes: process.memoryUsage().heapUsed })
   } else if ('forget' in message) await server.disconnect({ identity: message.forget })
   else if ('tokenMs' in message) tokenMs = message.tokenMs ?? undefined
+  else if ('speak' in message) speaker ??= new Speaker(server, message.speak, record, problem)
+  else if ('hush' in message) {
+    await speaker?.hush()
+    tell({ hushed: true })
+  }
 })
 
 process.on('SIGTERM', async () => {
-  await server.close({ withinMs: DRAIN_MS })
+  await Promise.all([server.close({ withinMs: DRAIN_MS }), speaker?.hush()])
+  await broker?.close()
   // Nothing is left to do: the process ends by itself, or something was left over.
   process.removeAllListeners('disconnect')
   process.disconnect()

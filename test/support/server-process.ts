@@ -1,7 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Broker, ServerLimits, Stats } from '@tautline/server'
+import type { EngineAddress } from './engines.ts'
 import { type Channel, lendBroker } from './remote-broker.ts'
 import { forkScript, gone, heard, isRunning } from './script.ts'
+import type { Speech } from './speaker.ts'
 
 /** How long a server may take to begin, and to be gone once it has nothing left to do, in ms. */
 const BEGIN_MS = 30_000
@@ -15,15 +17,23 @@ export interface ServerProcessOptions {
   readonly limits?: Partial<ServerLimits> | undefined
   /** A memory that outlives the process; one of its own unless told otherwise. */
   readonly broker?: Broker | undefined
+  /** An engine to have a broker on instead. */
+  readonly engine?: EngineAddress | undefined
 }
 
 /** What a server process is told. */
-export type ToServer = { readonly stats: true } | { readonly forget: string } | { readonly tokenMs: number | null }
+export type ToServer =
+  | { readonly stats: true }
+  | { readonly forget: string }
+  | { readonly tokenMs: number | null }
+  | { readonly speak: Speech }
+  | { readonly hush: true }
 
 /** What it tells. */
 export type ToParent =
   | { readonly port: number }
   | { readonly stats: Stats; readonly heapBytes: number }
+  | { readonly hushed: true }
   | { readonly problem: string }
 
 /** A server of the arena in a process of its own, which is really killed, really stopped and really told to leave. */
@@ -104,6 +114,17 @@ export class ServerProcess {
   /** From now on tokens last so long; for good when `undefined`. */
   expire(ms: number | undefined): void {
     this.#tell({ tokenMs: ms ?? null })
+  }
+
+  /** The server itself publishes from now on. */
+  speak(speech: Speech): void {
+    this.#tell({ speak: speech })
+  }
+
+  /** And no longer; resolves when all of it is settled. */
+  async hush(): Promise<void> {
+    this.#tell({ hush: true })
+    await heard(this.#child, (message: ToParent) => ('hushed' in message ? true : undefined), BEGIN_MS)
   }
 
   #tell(message: ToServer): void {

@@ -1,0 +1,115 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pass } from 'node:timers/promises'
+import type { Broker } from '@tautline/server'
+import { findBinary, type ToolName, tools } from '../../scripts/tools.ts'
+
+/** How long an engine may take to listen, in ms. */
+const BEGIN_MS = 30_000
+
+/** How an engine is started, and how a server comes to a broker on it. */
+interface Kind {
+  readonly args: (port: number, dir: string) => readonly string[]
+  readonly broker: (port: number) => Promise<Broker>
+}
+
+/** Every engine that a cluster can stand on. What it needs is loaded only by who uses it. */
+const kinds = {
+  redis: {
+    args: (port, dir) => ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', ''],
+    broker: async port => {
+      const [{ redis }, { Redis }] = await Promise.all([import('@tautline/redis'), import('ioredis')])
+      return redis(new Redis({ port, host: '127.0.0.1', lazyConnect: true }))
+    },
+  },
+} as const satisfies Partial<Record<ToolName, Kind>>
+
+export type EngineName = keyof typeof kinds
+
+/** An engine that runs somewhere on this machine. */
+export interface EngineAddress {
+  readonly name: EngineName
+  readonly port: number
+}
+
+/** The engine that was asked for by `TAUTLINE_BROKER`; Redis otherwise. */
+export function engineAsked(name = process.env['TAUTLINE_BROKER'] ?? 'redis'): EngineName {
+  if (Object.hasOwn(kinds, name)) return name as EngineName
+  throw new Error(`there is no engine ${name}; there are: ${Object.keys(kinds).join(', ')}`)
+}
+
+/** A broker on an engine, for one process. */
+export function brokerOn({ name, port }: EngineAddress): Promise<Broker> {
+  return kinds[name].broker(port)
+}
+
+const running = new Set<Engine>()
+// Also those of tests that failed half-way.
+process.once('exit', () => {
+  for (const engine of running) engine.abandon()
+})
+
+/** An engine of the test's own, on a free port, in a directory that goes with it. */
+export class Engine implements EngineAddress {
+  readonly name: EngineName
+  readonly port: number
+  readonly #process: ChildProcess
+  readonly #dir: string
+
+  private constructor(name: EngineName, port: number, dir: string) {
+    this.name = name
+    this.port = port
+    this.#dir = dir
+    const { binary } = tools[name]
+    this.#process = spawn(findBinary(binary) ?? binary, kinds[name].args(port, dir), { stdio: 'ignore' })
+    running.add(this)
+  }
+
+  static async start(name: EngineName): Promise<Engine> {
+    const engine = new Engine(name, await freePort(), mkdtempSync(join(tmpdir(), `tautline-${name}-`)))
+    const end = performance.now() + BEGIN_MS
+    while (!(await listens(engine.port))) {
+      if (performance.now() > end) throw new Error(`${name} did not listen within ${BEGIN_MS} ms`)
+      await pass(20)
+    }
+    return engine
+  }
+
+  async end(): Promise<void> {
+    const gone = once(this.#process, 'exit')
+    this.abandon()
+    await gone
+  }
+
+  /** Ends it without waiting. */
+  abandon(): void {
+    running.delete(this)
+    this.#process.kill('SIGKILL')
+    rmSync(this.#dir, { recursive: true, force: true })
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
