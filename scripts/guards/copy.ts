@@ -31,7 +31,7 @@ export interface Trial {
   readonly verdict: Verdict
   /** Names of the tests that ran, by file. */
   readonly ran: ReadonlyMap<string, readonly string[]>
-  /** Those of them that failed. */
+  /** Those of them that failed, and files that could not even be loaded. */
   readonly failed: readonly string[]
   /** How long each file took, in ms. */
   readonly tookMs: ReadonlyMap<string, number>
@@ -45,6 +45,7 @@ interface Report {
     readonly name: string
     readonly startTime: number
     readonly endTime: number
+    readonly status: string
     readonly assertionResults: readonly { readonly fullName: string; readonly status: string }[]
   }[]
 }
@@ -84,18 +85,22 @@ export class Copy {
     const end = await runGroup([vitest, ...args], { cwd: this.#dir, withinMs, heapMiB: HEAP_MIB })
     if (end.kind === 'hung') return { verdict: 'hung', ...NOTHING }
     const { numTotalTests, testResults }: Report = JSON.parse(readFileSync(report, 'utf8'))
-    const files = testResults.map(({ name: path, startTime, endTime, assertionResults }) => ({
-      file: path.slice(this.#dir.length + 1),
-      tookMs: endTime - startTime,
-      ran: assertionResults.filter(({ status }) => status === 'passed' || status === 'failed'),
-    }))
+    const files = testResults.map(({ name: path, startTime, endTime, status, assertionResults }) => {
+      const file = path.slice(this.#dir.length + 1)
+      const ran = assertionResults.filter(test => test.status === 'passed' || test.status === 'failed')
+      const failed = ran.filter(test => test.status === 'failed').map(({ fullName }) => fullName)
+      return {
+        file,
+        tookMs: endTime - startTime,
+        ran,
+        failed: status === 'failed' && failed.length === 0 ? [file] : failed,
+      }
+    })
     const isTested = files.some(({ ran }) => ran.length > 0)
     return {
       verdict: verdictOf(end.code, isTested, numTotalTests),
       ran: new Map(files.map(({ file, ran }) => [file, ran.map(({ fullName }) => fullName)])),
-      failed: files.flatMap(({ ran }) =>
-        ran.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName),
-      ),
+      failed: files.flatMap(({ failed }) => failed),
       tookMs: new Map(files.map(({ file, tookMs }) => [file, tookMs])),
     }
   }

@@ -99,7 +99,7 @@ export const sieges: readonly Siege[] = [
       const [pings, pongs] = [flood(Head.PING), flood(Head.PONG)]
       const frames = message(...Array<Frame>(10_000).fill([FrameType.PING]))
       const raiders = await sessions(port, scale === 'small' ? 30 : 300, async (raider, n) => {
-        // A message of our own PINGs is ten seconds' worth of frames: it is read at that pace, also when its sender has left.
+        // A message of our own PINGs is ten seconds worth of frames: it is read at that pace.
         const most = scale === 'small' && n % 3 === 2 ? 1 : 10
         for (let times = 0; times < most; times++) await raider.shove([pings, pongs, frames][n % 3] ?? frames, 300)
       })

@@ -11,7 +11,12 @@ export interface IntakeParts {
   readonly clock: Clock
   readonly deadlines: Deadlines
   readonly limits: IntakeLimits
+  /** The client has asked at once for more than its rate allows in a minute: that is not waited for. */
+  readonly overdrawn: () => void
 }
+
+/** Nobody is waited for who is ahead of its rate by more than so many seconds. */
+const MOST_AHEAD_S = 60
 
 /**
  * Whether a session's socket is read: not while its client asks for more than its rate, and not while it leaves unread
@@ -37,16 +42,13 @@ export class Intake {
 
   /** A frame came in that counts as so many: a CALL, ITEM, SUBSCRIBE or PUBLISH is one. */
   take(cost: number): void {
-    const { clock, deadlines, limits, inlet } = this.#parts
+    const { clock, limits, overdrawn } = this.#parts
     this.#tokens -= cost
-    if (this.#tokens >= 0 || this.#inDebt) return
+    if (this.#tokens >= 0) return
     this.#refill(clock.now())
     if (this.#tokens >= 0) return
-    this.#debt = deadlines.add((-this.#tokens / limits.rate) * 1_000, () => {
-      this.#debt = undefined
-      this.#turn = clock.setTimeout(this.#paid, 0)
-    })
-    inlet.pause()
+    if (!this.#inDebt) this.#owe()
+    if (-this.#tokens > limits.rate * MOST_AHEAD_S) overdrawn()
   }
 
   /**
@@ -113,10 +115,21 @@ export class Intake {
     return this.#debt !== undefined || this.#turn !== undefined
   }
 
+  #owe(): void {
+    const { clock, deadlines, limits, inlet } = this.#parts
+    this.#debt = deadlines.add((-this.#tokens / limits.rate) * 1_000, () => {
+      this.#debt = undefined
+      this.#turn = clock.setTimeout(this.#paid, 0)
+    })
+    inlet.pause()
+  }
+
+  /** The rest of its message may have added to what a client owed when it was stopped. */
   readonly #paid = (): void => {
     this.#turn = undefined
     this.#refill(this.#parts.clock.now())
-    this.#decide()
+    if (this.#tokens < 0) this.#owe()
+    else this.#decide()
   }
 
   #decide(): void {

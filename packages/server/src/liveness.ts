@@ -33,10 +33,11 @@ export class Liveness {
       this.#link.grace()
       this.#intake.grace(now)
     } else if (this.#intake.stalled(now)) return CloseCode.SLOW_READER
-    // A socket that is not read says nothing about who is at its other end.
-    if (stalled || this.#intake.paused) {
+    const { paused } = this.#intake
+    if (stalled || paused) {
       this.#heartbeat.reset()
-      return 'well'
+      // On a socket that is not read nothing is heard, not even its end. TCP tells it to who writes.
+      return paused && this.#link.unsentBytes === 0 ? 'silent' : 'well'
     }
     const { heartbeatMs, heartbeatAnswerMs } = this.#limits
     const pulse = this.#heartbeat.judge(now, this.#link.heardAt, {

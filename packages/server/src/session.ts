@@ -106,7 +106,7 @@ export class Session implements Caller, SessionHandle {
       },
     })
     const { link } = this.peer
-    this.#intake = new Intake({ link, inlet, clock, deadlines, limits })
+    this.#intake = new Intake({ link, inlet, clock, deadlines, limits, overdrawn: () => this.drop(CloseCode.RATE) })
     this.#liveness = new Liveness(link, this.#intake, limits)
     this.#life = new TokenLife(limits.tokenMs)
     this.inflight = new InFlight(limits, () => link.unsentBytes)

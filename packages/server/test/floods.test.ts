@@ -67,6 +67,31 @@ describe('frames that ask for no work', () => {
     expect(client.outcome(2)).toBeDefined()
   })
 
+  it.each([
+    [609, undefined],
+    [610, undefined],
+    [611, 4029],
+  ])('%i at once, at 10 a second and 10 more at once: who is a minute ahead is closed with %s', async (most, code) => {
+    const client = await join({ limits: { rate: 10, burst: 10 } })
+    const other = await serving.join({ token: 'bob' })
+    client.send(...Array<Frame>(most).fill([FrameType.PING]))
+    expect(await answered(other, 1)).toBe(true)
+    expect(client.closed?.code).toBe(code)
+    expect(serving.server.stats().sessions).toMatchObject({ attached: code ? 1 : 2, detached: code ? 1 : 0 })
+    if (code === undefined) {
+      expect(await answered(client, 1)).toBe(false)
+      await serving.clock.advance(55_000)
+      expect(client.outcome(1)).toBeUndefined()
+      await serving.clock.advance(6_000)
+      expect(client.outcome(1)).toBeDefined()
+      return
+    }
+    const back = await serving.back(client)
+    expect(await answered(back, 1)).toBe(false)
+    await serving.clock.advance(61_000)
+    expect(back.outcome(1)).toBeDefined()
+  })
+
   it('TOKEN: each counts as much as the subscriptions that are asked about again because of it', async () => {
     let asked = 0
     const client = await join({

@@ -1,4 +1,4 @@
-import { FrameType, pipe, type Socket } from '@tautline/core/wire'
+import { type Frame, FrameType, pipe, type Socket } from '@tautline/core/wire'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { ServeOptions } from '../src/options.ts'
 import { HandClient } from './support/hand-client.ts'
@@ -91,6 +91,17 @@ describe('a client that is too fast', () => {
     expect(answered()).toBeLessThanOrEqual(32)
     await serving.clock.advance(8_000)
     expect(answered()).toBe(100)
+    expect(client.closed).toBeUndefined()
+  })
+
+  it('hears every second that the server is there, while it is not read itself', async () => {
+    await start({ limits: { rate: 1, burst: 1 } })
+    const client = await serving.join()
+    client.send(...Array<Frame>(31).fill([FrameType.PONG]), ...Array<Frame>(28).fill([FrameType.PING]))
+    await serving.clock.advance(10_500)
+    expect(client.all(FrameType.PING).length).toBeGreaterThanOrEqual(9)
+    expect(client.all(FrameType.PING).length).toBeLessThanOrEqual(11)
+    await serving.clock.advance(35_000)
     expect(client.closed).toBeUndefined()
   })
 

@@ -199,6 +199,20 @@ describe('a client that hangs up', () => {
   })
 })
 
+describe('a client that is not read because it asked for too much', () => {
+  it('is forgotten when it has left, and not when all that it asked for has been read', async () => {
+    const port = await serving({ limits: { rate: 100, burst: 1, resumeMs: 0 } })
+    const wire = await upgraded(port)
+    const flood = masked(FIN | BINARY, Buffer.concat(Array(5_000).fill(encodeFrame([FrameType.PING]))))
+    // More than Node reads from a socket that is paused: its end stands behind it.
+    wire.write(Buffer.concat(Array(20).fill(flood)))
+    await wire.until(/.{10000}/s)
+    expect(server.stats().sessions.attached).toBe(1)
+    wire.socket.destroy()
+    await expect.poll(() => server.stats().sessions.attached, { timeout: 9_000 }).toBe(0)
+  })
+})
+
 describe('before WELCOME', () => {
   it('a message that is announced as large is not gathered: who goes on beyond HELLO is closed', async () => {
     const port = await serving({ limits: { helloMs: 60_000 } })
