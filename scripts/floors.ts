@@ -22,7 +22,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
 const doors: Readonly<Record<string, readonly string[]>> = {
   '@msgpack/msgpack': ['packages/core/src/wire/codec.ts'],
   ws: ['packages/server/src/ws.ts', 'packages/client/src/websocket.node.ts'],
-  'rate-limiter-flexible': ['packages/server/src/rate-limit.ts'],
+  'rate-limiter-flexible': ['packages/server/src/counts.ts'],
 }
 
 /** Packages that run in browsers, and their only files that may know Node. */

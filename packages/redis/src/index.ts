@@ -5,4 +5,4 @@
  */
 export type { RedisClient } from './client.ts'
 export type { RedisOptions } from './options.ts'
-export { redis } from './redis.ts'
+export { type RedisBroker, redis } from './redis.ts'

@@ -30,3 +30,8 @@ export function keysOf(prefix: string, db: number, { name, retain }: BrokerChann
 export function onceKeyOf(prefix: string, { name }: BrokerChannel, idempotencyKey: string): string {
   return `${prefix}:{${name}}:once:${idempotencyKey}`
 }
+
+/** The key of what a name has used up of a limit. */
+export function countKeyOf(prefix: string, limit: string, name: string): string {
+  return `${prefix}:count:${limit}:${name}`
+}

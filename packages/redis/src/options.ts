@@ -26,10 +26,15 @@ const MiB = 1_024 * 1_024
  */
 export function settingsOf(options: RedisOptions): RedisSettings {
   const { prefix = 'tautline', channelBytes = 16 * MiB, clock = systemClock } = options
-  if (!/^[\w.:-]{1,64}$/.test(prefix))
-    throw new TypeError('redis: prefix must be 1 to 64 of letters, digits and _ . : -')
+  checkName('prefix', prefix)
   if (!Number.isSafeInteger(channelBytes) || channelBytes < 1) {
     throw new TypeError('redis: channelBytes must be a positive integer')
   }
   return { prefix, channelBytes, clock }
+}
+
+/** @throws TypeError for what would mean something to the engine. */
+export function checkName(what: string, name: string): void {
+  if (!/^[\w.:-]{1,64}$/.test(name))
+    throw new TypeError(`redis: ${what} must be 1 to 64 of letters, digits and _ . : -`)
 }

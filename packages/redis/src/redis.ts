@@ -4,6 +4,7 @@ import type {
   Broker,
   BrokerChannel,
   BrokerStatus,
+  Counts,
   Feed,
   FeedListener,
   From,
@@ -14,11 +15,11 @@ import type {
 import { nanoid } from 'nanoid'
 import { checkClient, dbOf, dialFeeds, type RedisClient } from './client.ts'
 import { type Argument, Commands, type Run } from './commands.ts'
-import { failed } from './failures.ts'
+import { countsOn } from './counts.ts'
 import { Feeds } from './feeds.ts'
 import { keysOf, onceKeyOf } from './keys.ts'
-import { type RedisOptions, type RedisSettings, settingsOf } from './options.ts'
-import { pageOf, Reply } from './replies.ts'
+import { checkName, type RedisOptions, type RedisSettings, settingsOf } from './options.ts'
+import { pageOf, type Reply, replyOf } from './replies.ts'
 import { type Script, scripts } from './scripts.ts'
 import { Sweeps } from './sweeps.ts'
 import type { Told } from './told.ts'
@@ -37,7 +38,7 @@ const LASTS_BYTES = 8
  * scripts and one for pub/sub, and closes them with `close()`.
  * @throws TypeError for a client that no broker can be made of, or an option that is wrong.
  */
-export function redis(client: RedisClient, options: RedisOptions = {}): Broker {
+export function redis(client: RedisClient, options: RedisOptions = {}): RedisBroker {
   return new RedisBroker(client, settingsOf(options))
 }
 
@@ -50,7 +51,7 @@ interface Known {
 
 type Channels = Extract<BrokerChannel['retain'], { kind: 'log' | 'latest' }>['kind']
 
-/** See {@link redis}. */
+/** A {@link Broker} on Redis, on which servers also count together; made by {@link redis}. */
 export class RedisBroker implements Broker {
   readonly #settings: RedisSettings
   readonly #clock: Clock
@@ -66,7 +67,10 @@ export class RedisBroker implements Broker {
   readonly #listeners = new Set<(status: BrokerStatus) => void>()
   #status: BrokerStatus = 'down'
 
-  /** @param ahead - ms that a test is ahead of the engine's clock. */
+  /**
+   * @internal
+   * @param ahead - ms that a test is ahead of the engine's clock.
+   */
   constructor(client: RedisClient, settings: RedisSettings, ahead: () => number = () => 0) {
     checkClient(client)
     this.#settings = settings
@@ -152,6 +156,17 @@ export class RedisBroker implements Broker {
     return lost
   }
 
+  /**
+   * What a `rateLimit` of all servers counts with.
+   *
+   * @param limit - its name: letters, digits, `_ . : -`. Limits of the same name count together.
+   * @throws TypeError for another name.
+   */
+  counts(limit: string): Counts {
+    checkName('the name of a limit', limit)
+    return countsOn(this.#commands, this.#settings.prefix, limit)
+  }
+
   onStatus(listener: (status: BrokerStatus) => void): () => void {
     const own = (status: BrokerStatus) => listener(status)
     this.#listeners.add(own)
@@ -197,11 +212,7 @@ export class RedisBroker implements Broker {
       ...this.#commonOf(channel, feed, run),
       ...args,
     ])
-    try {
-      return new Reply(reply)
-    } catch (error) {
-      throw failed(error)
-    }
+    return replyOf(reply)
   }
 
   /** What all scripts are told first: see `lua/open.ts`. */

@@ -1,4 +1,5 @@
 import type { Change, Page } from '@tautline/server'
+import { failed } from './failures.ts'
 
 /** What an engine that is not ours to trust answered, read as what the script should have. */
 export class Reply {
@@ -33,6 +34,15 @@ export class Reply {
 
   list(at: number): Reply {
     return new Reply(this.#values[at])
+  }
+}
+
+/** @throws {@link TautlineError} `UNAVAILABLE` for what no script of ours answers. */
+export function replyOf(value: unknown): Reply {
+  try {
+    return new Reply(value)
+  } catch (error) {
+    throw failed(error)
   }
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Retention } from '@tautline/server'
 import { PUBLISH_NONE } from './lua/base.ts'
+import { COUNT } from './lua/count.ts'
 import { HEAD_LATEST, PUBLISH_LATEST, READ_LATEST, RENEW } from './lua/latest.ts'
 import { HEAD_LOG, PUBLISH_LOG, READ_LOG } from './lua/log.ts'
 
@@ -9,6 +10,9 @@ export interface Script {
   readonly lua: string
   readonly sha: string
 }
+
+/** Adds to a count. */
+export const count = script(COUNT)
 
 /** One step of the engine for each thing that is done to a channel; which one depends on what the channel retains. */
 export const scripts = {

@@ -5,6 +5,13 @@ import { isThenable } from './thenable.ts'
 /** Told of every error that no caller may see, under the incident that the caller is told. */
 export type OnError = (error: unknown, info: { readonly incident: string; readonly entry: string }) => unknown
 
+/** An error that nobody asked for must not vanish: Node prints warnings, and processes may listen for them. */
+export const warn: OnError = (error, { incident, entry }) => {
+  const warning = new Error(`${entry}, incident ${incident}: ${error instanceof Error ? error.stack : error}`)
+  warning.name = 'TautlineWarning'
+  globalThis.process?.emitWarning(warning)
+}
+
 /** Codes that say whether the request may have reached a handler. */
 const SAYS_MAY_HAVE_RUN = new Set<string>(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED'])
 

@@ -20,6 +20,7 @@ export type {
   Retention,
 } from './broker.ts'
 export { type CallerOptions, type CreateCallerOptions, createCaller } from './caller.ts'
+export type { Count, Counts } from './counts.ts'
 export type { OnError } from './failures.ts'
 export { anyone } from './handlers.ts'
 export type { ServerLimits } from './limits.ts'

@@ -5,7 +5,7 @@ import type { Clock } from '@tautline/core/wire'
 import type { Authenticate } from './auth.ts'
 import type { Broker } from './broker.ts'
 import { serverClock } from './clock.ts'
-import type { OnError } from './failures.ts'
+import { type OnError, warn } from './failures.ts'
 import { integerOf, limitsOf, type ServerLimits } from './limits.ts'
 import { type Origins, originsOf } from './origin.ts'
 import type { SessionHandle } from './session-handle.ts'
@@ -122,11 +122,4 @@ function optionalFunction<T>(name: string, value: T): T {
 
 function functions<T>(name: string, values: readonly T[]): readonly T[] {
   return values.map(value => optionalFunction(name, value))
-}
-
-/** An error that nobody asked for must not vanish: Node prints warnings, and processes may listen for them. */
-const warn: OnError = (error, { incident, entry }) => {
-  const warning = new Error(`${entry}, incident ${incident}: ${error instanceof Error ? error.stack : error}`)
-  warning.name = 'TautlineWarning'
-  globalThis.process?.emitWarning(warning)
 }

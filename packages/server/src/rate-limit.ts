@@ -6,9 +6,13 @@
  */
 import { createHash } from 'node:crypto'
 import type { Intercepted } from '@tautline/core'
-import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { type Counts, countsInMemory } from './counts.ts'
+import { CountsTogether } from './counts-together.ts'
+import { Failures, type OnError, warn } from './failures.ts'
 import { integerOf } from './limits.ts'
 import { refusal } from './refusal.ts'
+
+export type { Count, Counts } from './counts.ts'
 
 /** Longer names are counted by their hash. */
 const LONGEST_NAME = 255
@@ -29,10 +33,12 @@ export interface RateLimitOptions<Context = unknown> {
   /** For how many a count is kept at most, 100,000 by default; whoever was not heard of for longest begins anew. */
   readonly names?: number | undefined
   /**
-   * Counts elsewhere than in this process: any limiter of `rate-limiter-flexible`, such as `RateLimiterRedis`, with
-   * points and seconds of its own. When it fails, the call fails with `INTERNAL`, and `onError` is told.
+   * Where servers count together, such as `redis(client).counts('log-in')`; each for itself by default. While that
+   * cannot be reached, or takes longer than half a second, each counts for itself as well, from nothing.
    */
-  readonly limiter?: Pick<RateLimiterAbstract, 'consume'> | undefined
+  readonly counts?: Counts | undefined
+  /** Told why servers cannot count together, at once and then once a minute: mostly that of the server. By default a process warning. */
+  readonly onError?: OnError | undefined
 }
 
 /**
@@ -47,45 +53,31 @@ export function rateLimit<Context = unknown>(
   options: RateLimitOptions<Context>,
 ): (call: Intercepted<Context>, next: () => Promise<unknown>) => Promise<void> {
   const { by = caller, cost = one } = options
-  const limiter = options.limiter ?? inMemory(options)
+  const points = integerOf('points', options.points, 1, 2 ** 31 - 1)
+  const seconds = integerOf('seconds', options.seconds, 1, 2_000_000)
+  const counts = countsOf(points, options)
   return async (call, next) => {
     const name = by(call)
-    if (name !== undefined) await consume(limiter, short(name), cost(call))
+    const price = name === undefined ? 0 : cost(call)
+    if (name !== undefined && price > 0) {
+      const count = await counts.add(short(name), price, seconds)
+      if (count.points > points) throw tooMany(count.leftMs)
+    }
     await next()
   }
 }
 
-async function consume(limiter: Pick<RateLimiterAbstract, 'consume'>, name: string, points: number): Promise<void> {
-  try {
-    if (points > 0) await limiter.consume(name, points)
-  } catch (thrown) {
-    // Whatever else it throws is a failure of its own.
-    if (!(thrown instanceof RateLimiterRes)) throw thrown
-    const retryAfterMs = Math.max(1, Math.ceil(thrown.msBeforeNext))
-    throw refusal('RESOURCE_EXHAUSTED', 'too many requests', { retryAfterMs })
-  }
+function countsOf(points: number, { counts, names = 100_000, onError = warn }: RateLimitOptions<never>): Counts {
+  const most = integerOf('names', names, 1, 10_000_000)
+  const own = countsInMemory(most)
+  if (!counts) return own
+  const failures = new Failures(onError)
+  const report = (error: unknown) => void failures.report(error, 'rate limit')
+  return new CountsTogether({ shared: counts, own, points, names: most, report })
 }
 
-/** The library keeps every name until its seconds are over, however many there are. */
-function inMemory({ points, seconds, names = 100_000 }: RateLimitOptions<never>): Pick<RateLimiterAbstract, 'consume'> {
-  const limiter = new RateLimiterMemory({
-    points: integerOf('points', points, 1, 2 ** 31 - 1),
-    duration: integerOf('seconds', seconds, 1, 2_000_000),
-  })
-  const most = integerOf('names', names, 1, 10_000_000)
-  const heardOf = new Set<string>()
-  return {
-    consume(name: string, cost?: number) {
-      heardOf.delete(name)
-      heardOf.add(name)
-      if (heardOf.size > most) {
-        const [oldest = ''] = heardOf
-        heardOf.delete(oldest)
-        void limiter.delete(oldest)
-      }
-      return limiter.consume(name, cost)
-    },
-  }
+function tooMany(leftMs: number): Error {
+  return refusal('RESOURCE_EXHAUSTED', 'too many requests', { retryAfterMs: Math.max(1, Math.ceil(leftMs)) })
 }
 
 function caller({ session }: Pick<Intercepted, 'session'>): string {

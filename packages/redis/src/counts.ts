@@ -1,0 +1,16 @@
+import type { Counts } from '@tautline/server'
+import type { Commands } from './commands.ts'
+import { countKeyOf } from './keys.ts'
+import { replyOf } from './replies.ts'
+import { count } from './scripts.ts'
+
+/** What all servers of an engine count with, for one limit. */
+export function countsOn(commands: Commands, prefix: string, limit: string): Counts {
+  return {
+    async add(name, points, seconds) {
+      const args = [points, Math.ceil(seconds * 1_000)]
+      const reply = replyOf(await commands.run(count, [countKeyOf(prefix, limit, name)], () => args))
+      return { points: reply.number(0), leftMs: reply.number(1) }
+    },
+  }
+}
