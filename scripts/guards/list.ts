@@ -186,6 +186,22 @@ export const guards: readonly Guard[] = [
   },
   {
     row: 6,
+    does: 'leaves room for others while all come from one address',
+    file: `${SERVER}/crowd.ts`,
+    find: 'this.#mostAlone = mostInAll - Math.floor(mostInAll / FREE)',
+    replace: 'this.#mostAlone = mostInAll',
+    test: inServer('crowd'),
+  },
+  {
+    row: 6,
+    does: 'counts a network of IPv6 as one address',
+    file: `${SERVER}/network.ts`,
+    find: "if (!address.includes(':') || /^::ffff:/i.test(address)) return address",
+    replace: 'if (NETWORK_GROUPS < GROUPS) return address',
+    test: inServer('crowd'),
+  },
+  {
+    row: 6,
     does: 'believes no address but what a trusted proxy wrote',
     file: `${SERVER}/door.ts`,
     find: 'if (proxies === 0) return direct',

@@ -50,7 +50,7 @@ export class Door {
     this.#owned = settings.server === undefined
     this.#http = settings.server ?? upgradeOnlyServer(settings.limits)
     this.#upgrade = upgrader(settings.limits, settings.compression)
-    this.#crowd = new Crowd(settings.limits.unauthenticatedPerAddress)
+    this.#crowd = new Crowd(settings.limits.unauthenticatedPerAddress, settings.limits.unauthenticated)
     this.#http.on('upgrade', this.#asked)
   }
 

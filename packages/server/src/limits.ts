@@ -63,7 +63,10 @@ export interface ServerLimits {
   readonly tokenMs: number
   /** Sockets that are not yet authenticated. Default 1,000; one more gets HTTP 503. */
   readonly unauthenticated: number
-  /** The same per address, unless every socket has the same. Default 64; one more gets HTTP 429. */
+  /**
+   * The same per address, of IPv6 per /64. Default 64; one more gets HTTP 429. While every socket has the same address it
+   * may have fifteen sixteenths of all.
+   */
   readonly unauthenticatedPerAddress: number
   /** Largest head of an HTTP request on a port of the server's own, in bytes. Default 8 KiB. */
   readonly requestHeadBytes: number
