@@ -9,7 +9,7 @@ export interface OutcomeLimits {
   readonly ms: number
   /** One outcome, in bytes; a larger one is not kept. */
   readonly bytes: number
-  /** All of them, in bytes; beyond it the oldest are forgotten. */
+  /** All of them, in bytes; beyond it whoever has most loses the oldest of it, down to fifteen sixteenths. */
   readonly totalBytes: number
   /** Those of one owner; beyond it the owner's oldest are forgotten, and nobody else's. All of them by default. */
   readonly ownerBytes?: number
@@ -110,13 +110,21 @@ export class Outcomes {
     this.#kept.set(name, { owner, input, ok, bytes, size, until: this.#clock.now() + this.#limits.ms })
     this.#bytes += size
     this.#share(owner, name, size)
-    for (const oldest of this.#kept.keys()) {
-      if (this.#bytes <= this.#limits.totalBytes) return
-      this.#forget(oldest)
+    if (this.#bytes > this.#limits.totalBytes) this.#lighten()
+  }
+
+  /** Those who have most lose it first, so that a crowd cannot push out what others need; not looked for with each call. */
+  #lighten(): void {
+    const heaviest = [...this.#shares.values()].sort((a, b) => b.bytes - a.bytes)
+    for (const { names } of heaviest) {
+      for (const oldest of names) {
+        if (this.#bytes * 16 <= this.#limits.totalBytes * 15) return
+        this.#forget(oldest)
+      }
     }
   }
 
-  /** Whoever has too much loses the oldest of it, so that nobody can push out what others need. */
+  /** Whoever has too much loses the oldest of it. */
   #share(owner: string, name: string, size: number): void {
     const { totalBytes, ownerBytes = totalBytes } = this.#limits
     const share = this.#shares.get(owner) ?? { names: new Set(), bytes: 0 }

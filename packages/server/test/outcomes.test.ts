@@ -203,17 +203,21 @@ describe('kept outcomes', () => {
     expect(run).toHaveBeenCalledTimes(runs)
   })
 
-  it('push out the oldest when they are too many bytes together', async () => {
-    const { kept } = outcomes({ ms: 1_000, bytes: 1_000, totalBytes: 3_500 })
+  it('push out the oldest of whoever has most when they are too many bytes together, and nobody else’s', async () => {
+    const { kept } = outcomes({ ms: 1_000, bytes: 1_000, totalBytes: 15_500 })
     const run = vi.fn(async () => text(1_000))
-    for (const name of ['a', 'b', 'c']) await kept.once('ada', name, 1, run)
-    expect([kept.size, kept.bytes <= 3_500]).toEqual([3, true])
-    await kept.once('ada', 'd', 1, run)
-    expect([kept.size, kept.bytes <= 3_500]).toEqual([3, true])
-    await kept.once('ada', 'b', 1, run)
-    expect(run).toHaveBeenCalledTimes(4)
-    await kept.once('ada', 'a', 1, run)
-    expect(run).toHaveBeenCalledTimes(5)
+    await kept.once('bob', 'his', 1, run)
+    for (const who of ['ada', 'eve']) {
+      for (const n of [1, 2, 3, 4, 5, 6]) await kept.once(who, `${who} ${n}`, 1, run)
+    }
+    expect(kept.size).toBe(13)
+    await kept.once('eve', 'eve 7', 1, run)
+    expect([kept.size, kept.bytes <= 15_000]).toEqual([12, true])
+    expect(run).toHaveBeenCalledTimes(14)
+    for (const name of ['his', 'ada 1', 'eve 3', 'eve 7']) await kept.once('anybody', name, 1, run)
+    expect(run).toHaveBeenCalledTimes(14)
+    await kept.once('eve', 'eve 1', 1, run)
+    expect(run).toHaveBeenCalledTimes(15)
   })
 
   it('of one owner who has too many push out that owner’s oldest, and nobody else’s', async () => {
