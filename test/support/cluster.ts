@@ -15,7 +15,10 @@ const PORTION = 100
 const TALKERS = 5
 /** Somebody begins something so often, in ms, unless so much is under way. */
 const DEED_MS = 10
-const MOST_UNDER_WAY = 200
+const MOST_UNDER_WAY = 100
+/** So many are in the middle of a call when something goes wrong, which takes so many ms at most. */
+const MIDWAY = 60
+const MIDWAY_MS = 1_500
 /** How often each server publishes, and the process that serves nobody, in ms. */
 const SPEECH_MS = 80
 /** For how long a server keeps a session whose client has come back elsewhere, in ms. */
@@ -140,6 +143,8 @@ export class Cluster {
 
   async #harm(harm: Harm): Promise<void> {
     const { random } = this.world
+    for (let i = 0; i < MIDWAY; i++) this.#anybody()?.call(i % 2 ? 'once' : 'again', MIDWAY_MS * random())
+    await pass(MIDWAY_MS * random())
     if (harm === 'kill') await this.#kill(Math.floor(random() * this.#serving.length))
     else if (harm === 'restart all') for (const i of this.#serving.keys()) await this.#restart(i)
     else await this.#cut(Math.floor(random() * this.#lines.length))
@@ -212,10 +217,13 @@ export class Cluster {
     await until(goesOn, 'further deliveries', PATIENCE_MS)
   }
 
+  #anybody(): Player | undefined {
+    return this.clients[Math.floor(this.world.random() * this.clients.length)]
+  }
+
   #deed(n: number): void {
     const { random } = this.world
-    const one = Math.floor(random() * this.clients.length)
-    const player = this.clients[one]
+    const player = this.#anybody()
     const other = Math.floor(random() * this.#talkers.length)
     const talker = this.#talkers[other]
     if (!player || !talker) return
