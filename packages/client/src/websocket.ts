@@ -65,7 +65,7 @@ export function webSocket(url: string, { clock, messageBytes, WebSocket }: WebSo
   socket.binaryType = 'arraybuffer'
   socket.onopen = () => (socket.protocol === PROTOCOL ? events?.open?.() : refuse('not a Tautline server'))
   socket.onmessage = ({ data }: { readonly data: unknown }) =>
-    data instanceof ArrayBuffer ? events?.message(new Uint8Array(data)) : refuse('a text message')
+    data instanceof ArrayBuffer ? events?.message(new Uint8Array(data), true) : refuse('a text message')
   socket.onclose = ({ code, reason }: { readonly code: number; readonly reason: string }) => finish(code, reason)
   // Always followed by `close`; without a listener some classes throw.
   socket.onerror = () => undefined

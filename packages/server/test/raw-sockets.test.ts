@@ -15,6 +15,7 @@ import { join, open, Wire } from './support/opening.ts'
 
 const box = contract({
   look: procedure({ input: z.instanceof(Uint8Array), output: z.unknown() }),
+  search: procedure({ input: z.instanceof(Uint8Array), output: z.unknown() }),
   echo: procedure({ input: z.string(), output: z.string() }),
 })
 
@@ -26,6 +27,7 @@ async function serving(options: Partial<ServeOptions<unknown>> = {}): Promise<nu
     { port: 0, host: '127.0.0.1', authenticate: anyone, ...options },
     {
       look: bytes => ({ own: bytes.buffer.byteLength, isBuffer: Buffer.isBuffer(bytes), all: [...bytes].join() }),
+      search: bytes => ({ found: Buffer.from(bytes.buffer).includes('SECRET'), own: bytes.buffer.byteLength }),
       echo: text => text,
     },
   )
@@ -96,6 +98,24 @@ describe('bytes that reach a handler', () => {
     // No more than the frame that they came in.
     expect(own[0] === 0xcc ? own[1] : own[0]).toBeLessThanOrEqual(call.length)
     expect(thief.text).toContain('isBuffer\xc2')
+    for (const wire of [victim, thief]) wire.socket.destroy()
+  })
+
+  it('are its own in a large message too, whose memory it keeps: what else was in it cannot be seen', async () => {
+    const port = await serving()
+    const victim = await upgraded(port)
+    const thief = await upgraded(port)
+    const secret = encodeFrame([FrameType.CALL, 1, 'echo', 'SECRET', undefined])
+    const search = encodeFrame([FrameType.CALL, 2, 'search', new Uint8Array(200_000).fill(1), undefined])
+    const message = masked(FIN | BINARY, Buffer.concat([secret, search]))
+    thief.write(message.subarray(0, 100_000))
+    victim.write(masked(FIN | BINARY, secret))
+    await victim.until(/SECRET/)
+    thief.write(message.subarray(100_000))
+    await thief.until(/own/)
+    expect(thief.text).toContain('found\xc2')
+    const own = Buffer.from(thief.text.slice(thief.text.indexOf('own') + 3), 'latin1')
+    expect(own.readUInt32BE(1)).toBe(secret.length + search.length)
     for (const wire of [victim, thief]) wire.socket.destroy()
   })
 })

@@ -15,8 +15,10 @@ import { holdsLoneSurrogate } from './utf8.ts'
 
 export { Encoded, EncodeError } from './encoded.ts'
 
-/** An encoder's own memory grows with what it writes; above this many bytes it is given back. */
+/** An encoder's own memory grows with what it writes; above this many bytes it is given away. */
 const LARGE = 262_144
+/** What an encoder has room for at first, beside binary that is known to come, in bytes. */
+const ROOM = 2_048
 /** Ends a cycle. What is too deep for the other side is for the scan, which sees into extensions. */
 const DEEPEST = SCAN_LIMITS.depth + 2
 
@@ -28,7 +30,8 @@ let idle: Scan | undefined = new Scan()
 let nesting = 0
 
 const extensionCodec = { tryToEncode, decode: decodeExtension }
-const newEncoder = () => new Encoder({ extensionCodec, maxDepth: DEEPEST, ignoreUndefined: true })
+const newEncoder = (initialBufferSize = ROOM) =>
+  new Encoder({ extensionCodec, maxDepth: DEEPEST, ignoreUndefined: true, initialBufferSize })
 let encoder = newEncoder()
 const decoder = new Decoder({ extensionCodec })
 
@@ -37,19 +40,21 @@ const decoder = new Decoder({ extensionCodec })
  * receiver's own: binary in it shares no memory with anything but its own frame.
  *
  * @param onFrame - is told each decoded frame, for `parseFrame`, and how many bytes it has in the message
+ * @param given - whether the bytes are the receiver's own for good, and all that is in their memory
  * @throws {@link ProtocolError} when the message is not safe; whatever `onFrame` throws
  */
 export function decodeMessage(
   bytes: Uint8Array,
   limits: ScanLimits,
   onFrame: (frame: readonly unknown[], size: number) => void,
+  given = false,
 ): void {
   const found = idle ?? new Scan()
   // A socket that answers at once may bring the next message while this one is being told.
   idle = undefined
   try {
     scanMessage(bytes, limits, found)
-    if (found.hasBin) decodeApart(bytes, found, onFrame)
+    if (found.hasBin) decodeApart(bytes, found, onFrame, given)
     else if (found.frames > 1) decodeTogether(bytes, found, onFrame)
     else onFrame(decodeScanned(bytes), bytes.length)
   } finally {
@@ -84,9 +89,11 @@ export function decodeValue(bytes: Uint8Array): unknown {
  */
 export function encodeFrame(frame: Frame): Uint8Array {
   const fields = withoutTail(frame)
+  const binary = binaryOf(fields)
+  if (binary > LARGE) encoder = newEncoder(binary + ROOM)
   const encoded = fields.some(isEncoded) ? joined(fields) : encode(fields)
   const containers = checked(encoded, fields, scanMessage)
-  // What is large was given back by the encoder, and is copied by nobody.
+  // What is large was given away by the encoder, and is copied by nobody.
   const bytes = encoded.buffer.byteLength > LARGE ? encoded : keep(encoded)
   if (containers > bytes.length / 4 + 1) dense.add(bytes)
   return bytes
@@ -188,12 +195,23 @@ function decodeTogether(
   }
 }
 
-/** Each frame from a copy of its own, since the decoder hands out binary as views of what it reads. */
-function decodeApart(bytes: Uint8Array, found: Scan, onFrame: (frame: readonly unknown[], size: number) => void): void {
+/**
+ * Each frame from a copy of its own, since the decoder hands out binary as views of what it reads. Where the bytes are
+ * given, and most of them are the last frame, it has them for itself.
+ */
+function decodeApart(
+  bytes: Uint8Array,
+  found: Scan,
+  onFrame: (frame: readonly unknown[], size: number) => void,
+  given: boolean,
+): void {
   let start = 0
   for (let i = 0; i < found.frames; i++) {
     const end = found.ends[i] ?? 0
-    onFrame(decodeScanned(new Uint8Array(bytes.subarray(start, end))), end - start)
+    const frame = bytes.subarray(start, end)
+    const takesAll = given && end === bytes.length && end >= 2 * start
+    if (takesAll) bytes.fill(0, 0, start)
+    onFrame(decodeScanned(takesAll ? frame : new Uint8Array(frame)), end - start)
     start = end
   }
 }
@@ -247,6 +265,13 @@ function payloadOf(elements: readonly unknown[]): Uint8Array {
   const data = encoder.encodeSharedRef(elements)
   nesting -= 1
   return data
+}
+
+/** Bytes of the binary that stands in a frame by itself: in memory of just its size it is written once. */
+function binaryOf(fields: readonly unknown[]): number {
+  let bytes = 0
+  for (const field of fields) if (field instanceof Uint8Array) bytes += field.length
+  return bytes
 }
 
 function isEncoded(value: unknown): value is Encoded {

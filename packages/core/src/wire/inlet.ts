@@ -71,7 +71,7 @@ export class Inlet {
     const most = this.#socket?.pause ? HELD_BYTES + this.#receiveBytes : HELD_BYTES
     this.#heldBytes += message.length
     if (this.#heldBytes > most) throw new ProtocolError('messages while paused', 4029)
-    this.#held.push(message.slice())
+    this.#held.push(new Uint8Array(message))
     return true
   }
 }

@@ -143,11 +143,11 @@ export class Link {
     }
     for (const bytes of this.#replay.frames()) this.#enqueue(bytes)
     socket.listen({
-      message: bytes => this.#receive(socket, bytes),
+      message: (bytes, given) => this.#receive(socket, bytes, given),
       drain: () => this.#options.events.room(),
       close: (code, reason) => this.#closed(socket, code, reason),
     })
-    this.#options.inlet?.attach(socket, message => this.#read(socket, message))
+    this.#options.inlet?.attach(socket, message => this.#read(socket, message, true))
     this.#options.events.room()
   }
 
@@ -239,19 +239,19 @@ export class Link {
     this.#options.events.room()
   }
 
-  #receive(socket: Socket, bytes: Uint8Array): void {
+  #receive(socket: Socket, bytes: Uint8Array, given?: boolean): void {
     if (socket !== this.#socket) return
     this.grace()
     this.#bytesIn += bytes.length
-    this.#read(socket, bytes)
+    this.#read(socket, bytes, given)
   }
 
-  #read(socket: Socket, bytes: Uint8Array): void {
+  #read(socket: Socket, bytes: Uint8Array, given?: boolean): void {
     const { receiveBytes, scan } = this.#options.limits
     try {
       if (bytes.length > receiveBytes) throw new ProtocolError('message too big', 1009)
       if (this.#options.inlet?.holds(bytes)) return
-      decodeMessage(bytes, scan, (value, size) => this.#take(socket, value, size))
+      decodeMessage(bytes, scan, (value, size) => this.#take(socket, value, size), given)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       if (socket === this.#socket) this.#options.events.broken(error)

@@ -94,7 +94,7 @@ class PipeEnd implements Socket {
 
   #receive(message: Uint8Array): void {
     this.far?.written(message.length)
-    if (this.#state === 'open') this.#events?.message(message)
+    if (this.#state === 'open') this.#events?.message(message, true)
   }
 
   written(bytes: number): void {

@@ -2,8 +2,11 @@
 export interface SocketEvents {
   /** The socket is ready; called once, and only by sockets that were dialled. */
   open?(): void
-  /** One WebSocket message. The bytes belong to the receiver until it returns. */
-  message(bytes: Uint8Array): void
+  /**
+   * One WebSocket message. The bytes belong to the receiver until it returns; for good when they are `given`, which they
+   * can be only where nothing else is in their memory.
+   */
+  message(bytes: Uint8Array, given?: boolean): void
   /** Some of the unsent bytes have been written out; at least once whenever none are left. */
   drain(): void
   /** The socket is gone, for whatever reason; called once, and nothing after it. */

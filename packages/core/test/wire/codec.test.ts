@@ -342,6 +342,35 @@ describe('memory', () => {
     expect(bins).toStrictEqual([Uint8Array.of(1, 2, 3), Uint8Array.of(4)])
   })
 
+  it.each([
+    ['that is one frame', [], true],
+    ['of which most is its last frame', [item(Uint8Array.of(1, 2, 3)), [FrameType.TOKEN, secret]], true],
+    ['of which less than half is its last frame', [item(secret.repeat(10))], false],
+  ] as [string, Frame[], boolean][])('a given message %s is copied only where it must be', (_, before, kept) => {
+    const large = new Uint8Array(100).fill(7)
+    const message = concat(...[...before, item(large)].map(encodeFrame))
+    const frames: (readonly unknown[])[] = []
+    decodeMessage(message, SCAN_LIMITS, frame => frames.push(frame), true)
+
+    expect(frames).toStrictEqual([...before, item(large)])
+    const bins = frames.map(frame => frame[2]).filter(value => value instanceof Uint8Array)
+    const last = bins.at(-1)
+    expect(last?.buffer === message.buffer).toBe(kept)
+    for (const bin of bins.slice(0, -1)) expect(bin.buffer).not.toBe(message.buffer)
+    // Nothing of another frame can be seen through it.
+    expect(Buffer.from(last?.buffer as ArrayBuffer).includes(secret)).toBe(false)
+  })
+
+  it('a frame of much binary is written into memory of its size, and given away with it', () => {
+    const large = new Uint8Array(1_000_000).fill(7)
+    const bytes = encodeFrame(item(large))
+    expect(bytes.buffer.byteLength).toBeLessThan(large.length + 4_096)
+    large.fill(0)
+    expect(encodeFrame(item(1)).buffer).not.toBe(bytes.buffer)
+    const [frame] = framesOf(bytes)
+    expect(Buffer.compare(frame?.[2] as Uint8Array, new Uint8Array(1_000_000).fill(7))).toBe(0)
+  })
+
   it('a decoded Uint8Array in a Map, a Set or a broker’s value shares no memory either', () => {
     const value = [new Map([['k', Uint8Array.of(1)]]), new Set([Uint8Array.of(2)])] as const
     const bytes = Buffer.from(encodeValue(value).bytes)
