@@ -1,10 +1,11 @@
+import type { TautlineError } from '@tautline/core'
 import { refusal } from './refusal.ts'
 
 /** What the calls of one session may hold at a time. */
 export interface InFlightLimits {
   /** Calls, streams and publishes whose handlers have not settled. */
   readonly calls: number
-  /** Their inputs and the answers that have not left, in bytes. */
+  /** Their inputs, with items up that nobody has read, and the answers that have not left, in bytes. */
   readonly callBytes: number
 }
 
@@ -31,7 +32,7 @@ export class InFlight {
     return this.#calls
   }
 
-  /** Bytes of the inputs of calls in flight. */
+  /** Bytes of the inputs of calls in flight, and of items up that nobody has read. */
   get bytes(): number {
     return this.#bytes
   }
@@ -55,10 +56,21 @@ export class InFlight {
     const { calls, callBytes } = this.#limits
     if (this.full) throw refusal('RESOURCE_EXHAUSTED', `more than ${calls} ${this.#what} in flight`)
     if (this.#bytes + size + this.#unsent() > callBytes) {
-      throw refusal('RESOURCE_EXHAUSTED', `more than ${callBytes} bytes in flight`)
+      throw this.heavy
     }
     this.#calls += 1
     this.#bytes += size
+  }
+
+  /** What a call ends with that makes all of them hold too much. */
+  get heavy(): TautlineError {
+    return refusal('RESOURCE_EXHAUSTED', `more than ${this.#limits.callBytes} bytes in flight`)
+  }
+
+  /** What a call holds has grown or shrunk by so many bytes. Whether all of them hold more than they may. */
+  weigh(bytes: number): boolean {
+    this.#bytes += bytes
+    return this.#bytes + this.#unsent() > this.#limits.callBytes
   }
 
   /** Gives a slot back. */

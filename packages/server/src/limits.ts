@@ -13,7 +13,7 @@ export interface ServerLimits {
 
   /** Calls, streams and publishes in flight per session. Default 256. */
   readonly calls: number
-  /** Inputs and unsent answers of calls in flight per session, in bytes. Default 8 MiB. */
+  /** Inputs, items up that nobody has read, and unsent answers of calls in flight per session, in bytes. Default 8 MiB. */
   readonly callBytes: number
   /** Subscriptions per session. Default 128. */
   readonly subscriptions: number

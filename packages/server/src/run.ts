@@ -26,8 +26,10 @@ export interface Caller {
 
 /** Where the answer goes: an exchange, or a caller in this process. */
 export interface Answering extends Pick<Exchange, 'over' | 'pump' | 'end' | 'fail' | 'onOver'> {
-  /** The items that the caller sends. */
-  readonly items: AsyncIterator<unknown, undefined, undefined>
+  /** The items that the caller sends; what is kept of them may be discarded. */
+  readonly items: AsyncIterator<unknown, undefined, undefined> & { discard?(): void }
+  /** Told by how many bytes those have grown or shrunk that nobody has read. */
+  onHeld?: ((bytes: number) => void) | undefined
 }
 
 /** What all runs of a server share. */
@@ -93,7 +95,7 @@ export class Run {
   member: unknown
   readonly #parts: RunParts
   readonly #slots: InFlight | undefined
-  readonly #size: number
+  #size: number
   readonly #deadlineAt: number | undefined
   #state = RUNNING
   #unsettled = 1
@@ -121,6 +123,7 @@ export class Run {
     this.looksOn = looksOn ?? false
     this.context = caller.context
     answer.onOver = outcome => this.#over(outcome)
+    if (route.kind === 'stream') answer.onHeld = bytes => this.#held(bytes)
   }
 
   get session(): CallSession {
@@ -195,6 +198,16 @@ export class Run {
     if (!this.answer.over) this.answer.fail(error)
     this.#parts.tally.count(this.route.entry.path, error.code)
     this.#stop(error)
+  }
+
+  /** Items that nobody reads count as input; those of a stream that goes too far are not kept. */
+  #held(bytes: number): void {
+    const slots = this.#slots
+    if (!slots || this.#state.kind === 'freed') return
+    this.#size += bytes
+    if (!slots.weigh(bytes) || bytes < 0 || this.#state.kind !== 'running') return
+    this.stop(slots.heavy)
+    this.answer.items.discard?.()
   }
 
   #over(outcome: Outcome): void {

@@ -1,4 +1,5 @@
 import { type Call, contract, procedure, stream, TautlineError, type UpCall } from '@tautline/core'
+import { encodeFrame, FrameType } from '@tautline/core/wire'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import * as z from 'zod'
 import { type Asked, Dispatching, type Options, settled } from './support/dispatching.ts'
@@ -188,6 +189,50 @@ describe('the items that a client sends', () => {
     await pumping
     asked.exchange.end()
     expect(await settled(asked, b.clock)).toEqual({ value: 1_000 })
+  })
+
+  it.each([
+    [9, undefined],
+    [10, undefined],
+    [11, 'RESOURCE_EXHAUSTED'],
+  ])('wait to be read among the bytes in flight: with room for ten, %i of them: %s', async (count, code) => {
+    const item = encodeFrame([FrameType.ITEM, 1, 5]).length + 64
+    const caught: unknown[] = []
+    let reading = (): void => undefined
+    const b = dispatching(
+      {
+        sum: async (_: undefined, { up }: Up) => {
+          await new Promise<void>(resolve => {
+            reading = resolve
+          })
+          try {
+            for await (const n of up) void n
+          } catch (error) {
+            caught.push(error)
+            throw error
+          }
+          return 0
+        },
+      },
+      { callBytes: encodeFrame([FrameType.CALL, 1, 'sum', undefined, { window: 65_536 }]).length + 10 * item },
+    )
+    const asked = b.call('sum')
+    for (let n = 0; n < count; n++) b.client.send([FrameType.ITEM, asked.exchange.id, 5])
+    await b.clock.settle()
+    if (code === undefined) {
+      expect((await b.ask('ping')).error?.code).toBe(count === 9 ? undefined : 'RESOURCE_EXHAUSTED')
+      asked.exchange.end()
+      reading()
+      expect(await settled(asked, b.clock)).toEqual({ value: 0 })
+    } else {
+      expect((await settled(asked, b.clock)).error?.code).toBe(code)
+      expect(b.inflight.bytes).toBeLessThan(10 * item)
+      reading()
+      await b.clock.settle()
+      expect(caught).toMatchObject([{ code }])
+    }
+    expect(b.inflight.bytes).toBe(0)
+    expect((await b.ask('ping')).error).toBeUndefined()
   })
 
   it('are granted no more once the handler has left its loop', async () => {

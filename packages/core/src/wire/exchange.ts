@@ -51,6 +51,8 @@ export class Exchange {
 
   /** Told once when the other side, or the loss of the session, ended the exchange; never for this side's own end. */
   onOver: (outcome: Outcome) => void = () => undefined
+  /** Told by how many bytes the items that wait to be read have grown or shrunk. */
+  onHeld: ((bytes: number) => void) | undefined
 
   constructor(peer: ExchangePeer, options: ExchangeOptions) {
     this.#peer = peer
@@ -67,9 +69,13 @@ export class Exchange {
 
   /** The items that the other side sends. Until somebody has asked for them, they are dropped. */
   get items(): Queue<unknown> {
-    this.#items ??= new Queue(this.#window, bytes => {
-      if (!this.#over) this.#peer.send([FrameType.CREDIT, this.id, bytes])
-    })
+    this.#items ??= new Queue(
+      this.#window,
+      bytes => {
+        if (!this.#over) this.#peer.send([FrameType.CREDIT, this.id, bytes])
+      },
+      bytes => this.onHeld?.(bytes),
+    )
     return this.#items
   }
 

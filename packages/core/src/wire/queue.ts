@@ -8,6 +8,9 @@ type Rest =
   | { readonly kind: 'ended' }
   | { readonly kind: 'failed'; readonly error: unknown }
 
+/** What keeping an item costs beside its bytes. */
+const OVERHEAD = 64
+
 /**
  * Items pushed in by one side of a connection, read as an async iterable by one consumer. It never holds more than its
  * window in bytes and one item: what may be pushed is counted as protocol.md, "Flow", counts credit.
@@ -15,6 +18,7 @@ type Rest =
 export class Queue<T> implements AsyncIterableIterator<T, undefined, undefined> {
   readonly #window: number
   readonly #grant: (bytes: number) => void
+  readonly #weigh: (bytes: number) => void
   #items: { readonly item: T; readonly size: number }[] = []
   #head = 0
   #waiters: Waiter<T>[] = []
@@ -26,11 +30,13 @@ export class Queue<T> implements AsyncIterableIterator<T, undefined, undefined> 
   /**
    * @param window - bytes that may be pushed before any is read.
    * @param grant - called with the bytes that may be pushed again, once half the window has been read.
+   * @param weigh - told by how many bytes what is kept here has grown or shrunk; 64 for each item beside its own.
    */
-  constructor(window: number, grant: (bytes: number) => void) {
+  constructor(window: number, grant: (bytes: number) => void, weigh: (bytes: number) => void = () => undefined) {
     this.#window = window
     this.#room = window
     this.#grant = grant
+    this.#weigh = weigh
   }
 
   /** Number of items that nobody has read yet. */
@@ -47,7 +53,10 @@ export class Queue<T> implements AsyncIterableIterator<T, undefined, undefined> 
     else if (this.#waiters.length > 0) {
       this.#waiters.shift()?.resolve({ done: false, value: item })
       this.#consume(size)
-    } else this.#items.push({ item, size })
+    } else {
+      this.#items.push({ item, size })
+      this.#weigh(size + OVERHEAD)
+    }
     return true
   }
 
@@ -95,6 +104,7 @@ export class Queue<T> implements AsyncIterableIterator<T, undefined, undefined> 
   #take(): { readonly item: T; readonly size: number } | undefined {
     const first = this.#items[this.#head]
     if (!first) return undefined
+    this.#weigh(-first.size - OVERHEAD)
     this.#head += 1
     if (this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head)

@@ -34,6 +34,24 @@ describe('a queue', () => {
     expect(granted).toEqual([6])
   })
 
+  it('tells how much it keeps: nothing of what somebody waits for, is read or is discarded', async () => {
+    const told: number[] = []
+    const items = new Queue<string>(
+      100,
+      () => undefined,
+      bytes => told.push(bytes),
+    )
+    const waiting = items.next()
+    items.push('a', 5)
+    await waiting
+    expect(told).toEqual([])
+    for (const item of ['b', 'c', 'd']) items.push(item, 5)
+    await items.next()
+    items.discard()
+    items.push('e', 5)
+    expect(told).toEqual([69, 69, 69, -69, -69, -69])
+  })
+
   it('gives a failure once, after what had arrived before it', async () => {
     const { items } = queue(10)
     items.push('a', 1)
