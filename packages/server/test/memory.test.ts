@@ -63,7 +63,7 @@ test('a message larger than all that a channel may keep is refused', async () =>
 })
 
 test('of all channels together the one that was published on the longest ago forgets first', async () => {
-  const broker = memory({ totalBytes: 3 * 512 + 3_000 })
+  const broker = memory({ totalBytes: 3 * 2_048 + 3_000 })
   for (const name of ['a', 'b', 'c']) await broker.publish(log(name), { body: body(1_000) })
   await broker.publish(log('a'), { body: body(1_000) })
   const kept = await Promise.all(['a', 'c'].map(name => broker.read(log(name), { after: 0 }, all)))

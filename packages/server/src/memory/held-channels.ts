@@ -12,7 +12,7 @@ const EXPIRY_MS = 250
 /** No timer is set for longer: the platform's have an end. */
 const LONGEST_TIMER_MS = 86_400_000
 /** What a channel costs beside its messages, in bytes. */
-const OVERHEAD = 512
+const OVERHEAD = 2_048
 
 /** One channel: what it remembers, and who is told of what is new. */
 export interface HeldChannel {
