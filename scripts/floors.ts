@@ -16,6 +16,7 @@ const below: Readonly<Record<string, readonly string[]>> = {
   server: ['core'],
   testing: ['core', 'client', 'server'],
   redis: ['core', 'server'],
+  nats: ['core', 'server'],
 }
 
 /** Libraries with a door of their own: the only files that may import them. */

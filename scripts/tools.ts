@@ -15,6 +15,7 @@ export interface Tool {
 export const tools = {
   chromium: { binary: 'chromium', apt: 'chromium', suite: 'browser tests' },
   redis: { binary: 'redis-server', apt: 'redis-server', suite: 'Redis tests' },
+  nats: { binary: 'nats-server', apt: 'nats-server', suite: 'NATS tests' },
 } as const satisfies Record<string, Tool>
 
 export type ToolName = keyof typeof tools

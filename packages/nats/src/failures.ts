@@ -1,0 +1,39 @@
+import { JetStreamApiError } from '@nats-io/jetstream'
+import { errors } from '@nats-io/transport-node'
+import { TautlineError } from '@tautline/core'
+
+/** The engine says: the newest message of this subject is another one than you think. */
+const WRONG_LAST_SEQUENCE = 10_071
+const STREAM_NOT_FOUND = 10_059
+
+/** Nothing was sent. */
+export function notSent(why: string, cause?: unknown): TautlineError {
+  return new TautlineError('UNAVAILABLE', why, { mayHaveRun: false, ...(cause === undefined ? {} : { cause }) })
+}
+
+/** What was sent failed: unless the engine says that it did nothing, it may have been done. */
+export function failed(cause: unknown): TautlineError {
+  if (cause instanceof TautlineError) return cause
+  return new TautlineError('UNAVAILABLE', 'NATS did not do it', { mayHaveRun: !isRefusal(cause), cause })
+}
+
+/** Whether the engine, or the lack of one, says that nothing was done. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof JetStreamApiError || isNobody(error)
+}
+
+/** Whether somebody else has stored something meanwhile. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE
+}
+
+/** Whether the stream is not there, or nobody answers for it. */
+export function isStreamGone(error: unknown): boolean {
+  return isNobody(error) || (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND)
+}
+
+/** Whether nobody listens where it was sent to. */
+function isNobody(error: unknown): boolean {
+  if (error instanceof errors.RequestError && error.isNoResponders()) return true
+  return error instanceof Error && error.cause !== undefined && isNobody(error.cause)
+}

@@ -1,0 +1,83 @@
+import type { BrokerChannel } from '@tautline/server'
+import type { ChannelLimits } from './channel-index.ts'
+import { Journal, type JournalParts } from './journal.ts'
+import { subjectsOf } from './names.ts'
+
+/** What the journals of a process may know in all, in changes. */
+const MOST_KNOWN = 500_000
+/** How long what retains nothing is kept where it has an idempotency key, and how much of it. */
+const ONCE_LIMITS = { count: 10_000, ms: 120_000 }
+
+interface Held {
+  readonly retain: BrokerChannel['retain']
+  readonly journal: Journal
+}
+
+/** The journals of the channels that this process has to do with; those that it had to do with long ago are let go. */
+export class Journals {
+  readonly #prefix: string
+  readonly #channelBytes: number
+  readonly #parts: JournalParts
+  readonly #most: number
+  /** Those that were asked for last are last. */
+  readonly #held = new Map<string, Held>()
+
+  constructor(prefix: string, channelBytes: number, parts: JournalParts, most = MOST_KNOWN) {
+    this.#prefix = prefix
+    this.#channelBytes = channelBytes
+    this.#parts = parts
+    this.#most = most
+  }
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  /** The journal of a channel. */
+  of({ name, retain }: BrokerChannel): Journal {
+    const known = this.#held.get(name)
+    this.#held.delete(name)
+    const isSame = known && isDeepEqual(known.retain, retain)
+    const held = isSame ? known : { retain, journal: this.#open(name, retain) }
+    this.#held.set(name, held)
+    if (!isSame) this.#shrink()
+    return held.journal
+  }
+
+  /** The journal of a channel, where there is one. */
+  find(name: string): Journal | undefined {
+    return this.#held.get(name)?.journal
+  }
+
+  close(): void {
+    for (const { journal } of this.#held.values()) journal.close()
+    this.#held.clear()
+  }
+
+  #open(name: string, retain: BrokerChannel['retain']): Journal {
+    return new Journal(subjectsOf(this.#prefix, name).memory, retain.kind, this.#limitsOf(retain), this.#parts)
+  }
+
+  #limitsOf(retain: BrokerChannel['retain']): ChannelLimits {
+    const bytes = this.#channelBytes
+    if (retain.kind === 'none') return { ...ONCE_LIMITS, bytes }
+    return { count: retain.count, ms: Math.ceil(retain.seconds * 1_000), bytes }
+  }
+
+  #shrink(): void {
+    let known = 0
+    for (const { journal } of this.#held.values()) known += journal.weight
+    for (const [name, { journal }] of this.#held) {
+      if (known <= this.#most || this.#held.size === 1) return
+      if (journal.busy) continue
+      known -= journal.weight
+      this.#held.delete(name)
+    }
+  }
+}
+
+function isDeepEqual(a: BrokerChannel['retain'], b: BrokerChannel['retain']): boolean {
+  if (a === b) return true
+  if (a.kind === 'none' || b.kind === 'none') return a.kind === b.kind
+  return a.kind === b.kind && a.count === b.count && a.seconds === b.seconds
+}

@@ -1,0 +1,225 @@
+import { headers } from '@nats-io/transport-node'
+import { TautlineError } from '@tautline/core'
+import { type Clock, Deadlines, type Position } from '@tautline/core/wire'
+import type {
+  Broker,
+  BrokerChannel,
+  BrokerStatus,
+  Feed,
+  FeedListener,
+  From,
+  Page,
+  PageLimit,
+  Publication,
+} from '@tautline/server'
+import { connectionOptionsOf, type NatsClient } from './client.ts'
+import { EngineClock } from './engine-clock.ts'
+import { failed } from './failures.ts'
+import { Feeds } from './feeds.ts'
+import { Journals } from './journals.ts'
+import { Line } from './line.ts'
+import { Load } from './load.ts'
+import { subjectsOf } from './names.ts'
+import { type NatsOptions, type NatsSettings, settingsOf } from './options.ts'
+import { prepare, Store } from './store.ts'
+import { Sweeps } from './sweeps.ts'
+import { changesOf, toldOf } from './told.ts'
+
+/** Width of the slots of a broker's deadlines, in ms. */
+const RESOLUTION_MS = 100
+/** What a message takes beside its body, at the most, in bytes. */
+const ENVELOPE = 8_192
+/** A server takes messages of so many bytes unless it says something else. */
+const USUAL_PAYLOAD = 1_024 * 1_024
+/** On a feed, a message of a channel without memory that has a key. */
+const KEY = 'Tautline-Key'
+
+/**
+ * A broker on NATS JetStream: servers that are given one of the same NATS are one.
+ *
+ * @param client - options of `connect()` of `@nats-io/transport-node`, or a connection that it made. A connection is only
+ * asked how to connect: the broker opens one of its own, and closes it with `close()`.
+ * @throws TypeError for a client that no broker can be made of, or an option that is wrong.
+ */
+export function nats(client: NatsClient, options: NatsOptions = {}): Broker {
+  return new NatsBroker(client, settingsOf(options))
+}
+
+/** See {@link nats}. */
+export class NatsBroker implements Broker {
+  readonly #settings: NatsSettings
+  readonly #clock: Clock
+  readonly #deadlines: Deadlines
+  readonly #line: Line
+  readonly #journals: Journals
+  readonly #feeds = new Feeds()
+  readonly #load = new Load()
+  readonly #sweeps: Sweeps
+  readonly #followers = new Map<string, number>()
+  readonly #listeners = new Set<(status: BrokerStatus) => void>()
+  #status: BrokerStatus = 'down'
+  #maxPayload = USUAL_PAYLOAD
+
+  constructor(client: NatsClient, settings: NatsSettings) {
+    const { clock, prefix, channelBytes, stream } = settings
+    const engineClock = new EngineClock(clock)
+    this.#settings = settings
+    this.#clock = clock
+    this.#deadlines = new Deadlines(clock, RESOLUTION_MS)
+    this.#sweeps = new Sweeps(this.#deadlines)
+    this.#line = new Line({
+      options: connectionOptionsOf(client),
+      deadlines: this.#deadlines,
+      changed: () => this.#changed(),
+      prepare: async engine => {
+        this.#maxPayload = engine.connection.info?.max_payload ?? USUAL_PAYLOAD
+        this.#feeds.attach(engine.connection)
+        await prepare(engine, settings, engineClock)
+      },
+    })
+    this.#journals = new Journals(prefix, channelBytes, { store: new Store(this.#line, stream), engineClock, clock })
+  }
+
+  get status(): BrokerStatus {
+    return this.#status
+  }
+
+  publish(channel: BrokerChannel, publication: Publication): Promise<Position> {
+    return this.#load.carry(publication.body?.length ?? 0, () => this.#publish(channel, publication))
+  }
+
+  async subscribe(channel: BrokerChannel, listener: FeedListener): Promise<Feed> {
+    await this.#line.engine()
+    const { name, retain } = channel
+    let open = true
+    const stop = this.#feeds.listen(subjectsOf(this.#settings.prefix, name).feed, message => {
+      const told = toldOf(message)
+      if (retain.kind === 'none') {
+        const changes = told
+          ? changesOf(told.record, message.data)
+          : [{ offset: 0, key: keyOf(message.headers?.get(KEY)), body: message.data }]
+        for (const { key, body } of changes) if (open) listener(null, { offset: 0, key, body })
+      } else if (told) {
+        const { record } = told
+        this.#journals.of(channel).heard(told)
+        this.#plan(channel)
+        for (const change of changesOf(record, message.data)) if (open) listener(record.epoch, change)
+      }
+    })
+    this.#followers.set(name, (this.#followers.get(name) ?? 0) + 1)
+    const close = () => {
+      if (!open) return
+      open = false
+      stop()
+      this.#left(name)
+    }
+    try {
+      await this.#line.flush()
+      return { head: await this.#head(channel), close }
+    } catch (error) {
+      close()
+      throw error
+    }
+  }
+
+  async read(channel: BrokerChannel, from: From, limit: PageLimit): Promise<Page> {
+    if (channel.retain.kind === 'none') throw new TypeError(`${channel.name} retains nothing that could be read`)
+    return this.#load.carry(0, () => this.#journals.of(channel).read(from, limit))
+  }
+
+  heads(channels: readonly BrokerChannel[]): Promise<readonly Position[]> {
+    return Promise.all(channels.map(channel => this.#head(channel)))
+  }
+
+  async renew(channel: BrokerChannel, held: ReadonlyMap<string, number>, leaseMs: number): Promise<readonly string[]> {
+    if (channel.retain.kind !== 'latest') return [...held.keys()]
+    return this.#load.carry(0, () => this.#journals.of(channel).renew(held, leaseMs))
+  }
+
+  onStatus(listener: (status: BrokerStatus) => void): () => void {
+    const own = (status: BrokerStatus) => listener(status)
+    this.#listeners.add(own)
+    return () => void this.#listeners.delete(own)
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear()
+    this.#feeds.close()
+    this.#followers.clear()
+    const closed = this.#line.close()
+    this.#journals.close()
+    this.#deadlines.clear()
+    await closed
+  }
+
+  async #publish(channel: BrokerChannel, publication: Publication): Promise<Position> {
+    this.#line.checkOpen()
+    const { name, retain } = channel
+    const { body, idempotencyKey } = publication
+    if (body && body.length > Math.min(this.#settings.channelBytes, this.#maxPayload - ENVELOPE)) {
+      throw new TautlineError('RESOURCE_EXHAUSTED', 'larger than all that a channel may keep, or NATS carries', {
+        mayHaveRun: false,
+      })
+    }
+    if (retain.kind === 'none') {
+      if (idempotencyKey === undefined) await this.#tell(name, publication)
+      else await this.#journals.of(channel).publish(publication)
+      return [null, 0]
+    }
+    return this.#journals.of(channel).publish(publication)
+  }
+
+  /** Without memory, and with nothing to be compared: core NATS. Resolves when the engine has it. */
+  async #tell(name: string, { body, key }: Publication): Promise<void> {
+    const { connection } = await this.#line.engine()
+    const { feed } = subjectsOf(this.#settings.prefix, name)
+    if (!body) return
+    if (key === undefined) connection.publish(feed, body)
+    else {
+      const written = headers()
+      written.append(KEY, Buffer.from(key).toString('base64url'))
+      connection.publish(feed, body, { headers: written })
+    }
+    await this.#line.flush().catch((error: unknown) => {
+      throw failed(new Error('the engine did not confirm it', { cause: error }))
+    })
+  }
+
+  /** The newest position; what is due by then is done. */
+  async #head(channel: BrokerChannel): Promise<Position> {
+    this.#line.checkOpen()
+    if (channel.retain.kind === 'none') return [null, 0]
+    const position = await this.#load.carry(0, () => this.#journals.of(channel).position())
+    this.#plan(channel)
+    return position
+  }
+
+  /** What becomes due in a channel that is followed here is done then. */
+  #plan(channel: BrokerChannel): void {
+    const { name } = channel
+    const ms = this.#followers.has(name) ? this.#journals.find(name)?.dueIn : undefined
+    if (ms === undefined || !Number.isFinite(ms)) return
+    this.#sweeps.plan(name, this.#clock.now(), ms, () => {
+      // What cannot be done now is, when the position is looked at the next time.
+      if (this.#followers.has(name)) this.#head(channel).catch(() => undefined)
+    })
+  }
+
+  #left(name: string): void {
+    const followers = (this.#followers.get(name) ?? 0) - 1
+    if (followers > 0) return void this.#followers.set(name, followers)
+    this.#followers.delete(name)
+    this.#sweeps.forget(name)
+  }
+
+  #changed(): void {
+    const status = this.#line.up ? 'up' : 'down'
+    if (status === this.#status) return
+    this.#status = status
+    for (const listener of this.#listeners) listener(status)
+  }
+}
+
+function keyOf(written: string | undefined): string | undefined {
+  return written ? Buffer.from(written, 'base64url').toString() : undefined
+}

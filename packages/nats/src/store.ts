@@ -1,0 +1,236 @@
+import {
+  AckPolicy,
+  DeliverPolicy,
+  type DirectMsgRequest,
+  type JsMsg,
+  RetentionPolicy,
+  StorageType,
+  type StoredMsg,
+} from '@nats-io/jetstream'
+import { errors, headers, type MsgHdrs, nanos } from '@nats-io/transport-node'
+import type { EngineClock } from './engine-clock.ts'
+import { isStreamGone } from './failures.ts'
+import type { Engine, Line } from './line.ts'
+import { allSubjectsOf, clockSubjectOf } from './names.ts'
+import type { NatsSettings } from './options.ts'
+import { type ChannelRecord, headersOf, recordOf, type Stored } from './record.ts'
+
+/** The first version that has what is asked of it. */
+const OLDEST_SERVER = [2, 9]
+/** Nothing waits at the engine for a reader that is gone, so many ms later. */
+const READER_MS = 5_000
+/** Records that are asked for at once. */
+const AT_ONCE = 500
+/** Up to so many messages are asked for one by one. */
+const FEW = 4
+const PREVIOUS = 'Nats-Expected-Last-Subject-Sequence'
+const ROLLUP = 'Nats-Rollup'
+
+/** The newest message of a subject; `record` is absent where somebody else has written it. */
+export interface Newest {
+  readonly seq: number
+  readonly stored: Stored | undefined
+}
+
+/** The stream: what it is asked, in terms of records. All methods throw what the engine or the connection says. */
+export class Store {
+  readonly #line: Line
+  readonly #stream: string
+
+  constructor(line: Line, stream: string) {
+    this.#line = line
+    this.#stream = stream
+  }
+
+  /**
+   * Stores a record behind the one with number `expected`, if that is still the newest of the subject (0: none).
+   *
+   * @param instead - of all that the subject has.
+   * @returns its number.
+   */
+  append(
+    subject: string,
+    record: ChannelRecord,
+    bodies: Uint8Array,
+    expected: number,
+    instead: boolean,
+  ): Promise<number> {
+    const written = headersOf(record)
+    if (instead) written.append(ROLLUP, 'sub')
+    return this.#ask(async ({ streams }) => {
+      const expect = { lastSubjectSequence: expected, streamName: this.#stream }
+      const { seq } = await streams.publish(subject, bodies, { headers: written, expect })
+      return seq
+    })
+  }
+
+  /** The newest message of a subject, as some server of the stream has it; it may lag. */
+  async newest(subject: string): Promise<Newest | undefined> {
+    try {
+      return await this.#ask(async ({ manager }) =>
+        newestOf(await manager.direct.getMessage(this.#stream, { last_by_subj: subject })),
+      )
+    } catch (error) {
+      // Where there is no stream, there is silence: the server that decides would say so.
+      if (error instanceof errors.TimeoutError) return this.decided(subject)
+      throw error
+    }
+  }
+
+  /** The newest message of a subject, as the server has it that decides. */
+  decided(subject: string): Promise<Newest | undefined> {
+    return this.#ask(async ({ manager }) =>
+      newestOf(await manager.streams.getMessage(this.#stream, { last_by_subj: subject })),
+    )
+  }
+
+  /** The records of a subject from one number to another, in order. */
+  async records(subject: string, from: number, to: number): Promise<Stored[]> {
+    const found: Stored[] = []
+    await this.#read(subject, { from, to, headersOnly: true }, (seq, { headers }) => {
+      const stored = storedOf(seq, headers)
+      if (stored) found.push(stored)
+    })
+    return found
+  }
+
+  /** The bodies of messages of a subject, by their numbers; those that are gone are not there. */
+  async bodies(subject: string, numbers: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>> {
+    const wanted = new Set(numbers)
+    const found = new Map<number, Uint8Array>()
+    if (wanted.size <= FEW) {
+      const take = async (seq: number) => {
+        const message = await this.#ask(({ manager }) => getBySeq(manager, this.#stream, seq))
+        if (message?.subject === subject) found.set(seq, message.data)
+      }
+      await Promise.all([...wanted].map(take))
+      return found
+    }
+    const [from = 0, to = from] = [numbers[0], numbers.at(-1)]
+    await this.#read(subject, { from, to, headersOnly: false }, (seq, { data }) => {
+      if (wanted.has(seq)) found.set(seq, data)
+    })
+    return found
+  }
+
+  /** Drops what a subject has before that number. */
+  async dropBefore(subject: string, seq: number): Promise<void> {
+    await this.#ask(({ manager }) => manager.streams.purge(this.#stream, { filter: subject, seq }))
+  }
+
+  /** Drops one message. */
+  async drop(seq: number): Promise<void> {
+    await this.#ask(({ manager }) => manager.streams.deleteMessage(this.#stream, seq, false))
+  }
+
+  async #ask<T>(question: (engine: Engine) => Promise<T>): Promise<T> {
+    try {
+      return await this.#line.ask(question)
+    } catch (error) {
+      if (isStreamGone(error)) this.#line.doubt()
+      throw error
+    }
+  }
+
+  async #read(
+    subject: string,
+    { from, to, headersOnly }: { from: number; to: number; headersOnly: boolean },
+    take: (seq: number, message: JsMsg) => void,
+  ): Promise<void> {
+    await this.#ask(async ({ streams, manager }) => {
+      const info = await manager.consumers.add(this.#stream, {
+        filter_subject: subject,
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: Math.max(1, from),
+        ack_policy: AckPolicy.None,
+        headers_only: headersOnly,
+        mem_storage: true,
+        num_replicas: 1,
+        inactive_threshold: nanos(READER_MS),
+      })
+      const consumer = streams.consumers.getConsumerFromInfo(info)
+      try {
+        for (let left = info.num_pending; left > 0; ) {
+          let seen = 0
+          for await (const message of await consumer.fetch({ max_messages: Math.min(AT_ONCE, left), expires: 2_000 })) {
+            seen += 1
+            left = message.info.pending
+            if (message.seq <= to) take(message.seq, message)
+            if (message.seq >= to) return
+          }
+          if (seen === 0) throw new Error('NATS did not deliver what it has')
+        }
+      } finally {
+        consumer.delete().catch(ignore)
+      }
+    })
+  }
+}
+
+/**
+ * Sees that an engine is one that a broker can be made of, creates the stream where it is not there, and asks what time
+ * it is.
+ *
+ * @throws Error that says what is wrong, and what to do.
+ */
+export async function prepare(engine: Engine, settings: NatsSettings, clock: EngineClock): Promise<void> {
+  const { connection, streams, manager } = engine
+  const { version = '0' } = connection.info ?? {}
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  const [oldest = 0, oldestMinor = 0] = OLDEST_SERVER
+  if (major < oldest || (major === oldest && minor < oldestMinor)) {
+    throw new Error(`nats: needs nats-server ${OLDEST_SERVER.join('.')} or newer, and this is ${version}`)
+  }
+  await ensureStream(engine, settings)
+  await clock.set(async () => {
+    const now = headers()
+    now.append(ROLLUP, 'sub')
+    const { seq } = await streams.publish(clockSubjectOf(settings.prefix), '', { headers: now })
+    const message = await manager.streams.getMessage(settings.stream, { seq })
+    return message?.time.getTime() ?? Number.NaN
+  })
+}
+
+async function ensureStream({ manager }: Engine, { prefix, stream, replicas }: NatsSettings): Promise<void> {
+  const { memory, feed } = allSubjectsOf(prefix)
+  const own = {
+    subjects: [memory],
+    republish: { src: memory, dest: feed },
+    retention: RetentionPolicy.Limits,
+    allow_direct: true,
+    allow_rollup_hdrs: true,
+  }
+  try {
+    const { config } = await manager.streams.info(stream)
+    const { republish } = config
+    const wrong = [
+      config.subjects.join() === memory ? '' : `subjects to be ${memory}`,
+      republish?.src === memory && republish.dest === feed ? '' : `republish from ${memory} to ${feed}`,
+      config.retention === RetentionPolicy.Limits ? '' : 'limits retention',
+      config.allow_direct ? '' : 'allow_direct',
+      config.allow_rollup_hdrs ? '' : 'allow_rollup_hdrs',
+      config.max_msgs_per_subject > 0 ? 'no max_msgs_per_subject' : '',
+    ].filter(each => each !== '')
+    if (wrong.length > 0) throw new TypeError(`nats: the stream ${stream} needs ${wrong.join(', ')}`)
+  } catch (error) {
+    if (!isStreamGone(error)) throw error
+    await manager.streams.add({ ...own, name: stream, num_replicas: replicas, storage: StorageType.File })
+  }
+}
+
+async function getBySeq(manager: Engine['manager'], stream: string, seq: number): Promise<StoredMsg | null> {
+  const query: DirectMsgRequest = { seq }
+  return manager.direct.getMessage(stream, query)
+}
+
+function newestOf(message: StoredMsg | null): Newest | undefined {
+  return message ? { seq: message.seq, stored: storedOf(message.seq, message.header) } : undefined
+}
+
+/** Reads a message of the stream, or of the feed: both have the same headers. */
+export function storedOf(seq: number, read: MsgHdrs | undefined): Stored | undefined {
+  const record = recordOf(read)
+  return record && { seq, previous: Number(read?.get(PREVIOUS) || 0), record }
+}
+
+function ignore(): void {}
