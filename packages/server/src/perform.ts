@@ -111,7 +111,8 @@ function nameOf(run: Run): string {
 function parseAnswer(schema: Part, value: unknown, path: string): unknown {
   try {
     const answer = parse(schema, value, 'it')
-    return isThenable(answer) ? answer.then(undefined, error => Promise.reject(misfit(error, path))) : answer
+    if (!isThenable(answer)) return answer
+    return Promise.resolve(answer).catch(error => Promise.reject(misfit(error, path)))
   } catch (error) {
     throw misfit(error, path)
   }

@@ -45,12 +45,12 @@ export class Exchange {
   #items: Queue<unknown> | undefined
   #over = false
   /** Of the pump: credit came, or room, or the end. */
-  #wake = (): void => undefined
+  #wake: () => void = ignore
   /** What it waits for room by: listened to once, however often credit comes meanwhile. */
   #room: Promise<void> | undefined
 
   /** Told once when the other side, or the loss of the session, ended the exchange; never for this side's own end. */
-  onOver: (outcome: Outcome) => void = () => undefined
+  onOver: (outcome: Outcome) => void = ignore
   /** Told by how many bytes the items that wait to be read have grown or shrunk. */
   onHeld: ((bytes: number) => void) | undefined
 
@@ -82,7 +82,7 @@ export class Exchange {
   /**
    * Pulls `source` dry as fast as the other side has room, and sends what it yields; resolves with what it returned.
    * When the exchange is over, the source is told to return and the promise resolves with `undefined`.
-   * `check` sees every item before it is sent and may replace it.
+   * `check` sees every item before it is sent and may replace it, by a promise only where that takes time.
    *
    * @throws whatever the source or `check` throws.
    */
@@ -93,7 +93,8 @@ export class Exchange {
         if (this.#over) return leave(source)
         const step = await source.next()
         if (step.done) return step.value
-        const item = await check(step.value)
+        const checked = check(step.value)
+        const item = checked instanceof Promise ? await checked : checked
         if (!this.#over) this.#credit -= this.#peer.send([FrameType.ITEM, this.id, item])
       }
     } catch (error) {
@@ -197,3 +198,6 @@ export class Exchange {
     this.#wake()
   }
 }
+
+/** One for all: a function for each exchange would cost more than most of them do. */
+function ignore(): void {}
