@@ -1,18 +1,26 @@
 /**
  * Measures what an operation costs a server: Tautline beside a hand-written floor and beside its peers.
  *
- * Without `--only` it writes docs/benchmarks.md. `--quick` measures once and briefly; `--only=Tautline,Socket.IO 4` some
- * rows of the table, beside the floor's; `--against=directory` also another checkout of Tautline, which has been built;
- * `--rounds=5` so many; `--columns=stream,echo` prints some; `--most=1000` is the largest
- * crowd that comes back after a crash, and the most connections, subscribers, topics and entries.
+ * Without `--only`, `--columns` and `--parts` it writes docs/benchmarks.md; `--quick`, which measures once and briefly,
+ * writes to test-results/bench instead. What fails is told at the end, and everything else is measured all the same.
+ *
+ * - `--only=Tautline,Socket.IO 4`: some rows of the table, beside the floor's
+ * - `--columns=stream,echo`: some of its columns
+ * - `--parts=table,slow,recover,growth,browser`: some of what there is
+ * - `--growth=connections,size`: some of the plots
+ * - `--against=directory`: also another checkout of Tautline, which has been built
+ * - `--rounds=5`: so many
+ * - `--most=1000`: the most connections, subscribers, topics and entries, and the largest crowd that comes back
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { COLUMNS, type Effort, measureAll, type Row } from './measure/all.ts'
+import { type Attempt, COLUMNS, type Effort, measureRound, type Row } from './measure/all.ts'
+import { browsing, chromiumPath } from './measure/browser.ts'
 import { growths } from './measure/growth.ts'
-import { recover } from './measure/recover.ts'
+import { mostClients, recoverFromCrash, recoverFromCut } from './measure/recover.ts'
 import { type Slow, slowReaders } from './measure/slow.ts'
+import type { Findings } from './report/findings.ts'
 import { pageOf } from './report/page.ts'
 import { plotOf } from './report/plot.ts'
 import { tableOf } from './report/table.ts'
@@ -22,8 +30,10 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string' },
-    against: { type: 'string' },
     columns: { type: 'string' },
+    parts: { type: 'string' },
+    growth: { type: 'string' },
+    against: { type: 'string' },
     rounds: { type: 'string' },
     most: { type: 'string' },
   },
@@ -31,43 +41,98 @@ const { values: options } = parseArgs({
 
 const { quick } = options
 const effort: Effort = quick
-  ? { warmMs: 500, ms: 600, calls: 800, connects: 200, subscribers: 1_000, publications: 15 }
-  : { warmMs: 1_000, ms: 1_200, calls: 1_500, connects: 300, subscribers: 1_000, publications: 40 }
-const most = Number(options.most ?? (quick ? 100 : 10_000))
+  ? { warmMs: 300, ms: 400, calls: 600, connects: 150, subscribers: 500, publications: 30 }
+  : { warmMs: 1_000, ms: 1_200, calls: 1_500, connects: 600, subscribers: 1_000, publications: 100 }
+const most = Math.min(Number(options.most ?? (quick ? 100 : 10_000)), mostClients())
 const rounds = Number(options.rounds ?? (quick ? 1 : 3))
 
 const only = options.only?.toLowerCase().split(',')
 const subjects = SUBJECTS.filter(({ name }) => !only || name === FLOOR.name || only.includes(name.toLowerCase()))
 if (options.against !== undefined) subjects.push(tautlineOf(options.against))
-const wanted = COLUMNS.filter(column => !options.columns || options.columns.split(',').includes(column))
+const columns = COLUMNS.filter(column => !options.columns || options.columns.split(',').includes(column))
+const isWhole = !options.only && !options.columns && !options.parts && !options.growth
+const parts = options.parts?.split(',') ?? (options.growth ? ['growth'] : isWhole ? undefined : ['table'])
+const plots = options.growth?.split(',')
+const begunAt = performance.now()
+const failures: string[] = []
 
-const measured = new Map<Subject, Row[]>(subjects.map(subject => [subject, []]))
-for (let round = 1; round <= rounds; round++) {
-  for (const [subject, rows] of measured) {
-    tell(`round ${round} of ${rounds}: ${subject.name}`)
-    rows.push(await measureAll(subject, effort, wanted))
+const attempt: Attempt = async (what, act) => {
+  tell(what)
+  try {
+    return await act()
+  } catch (error) {
+    const message = `${what}: ${error instanceof Error ? error.message : error}`
+    failures.push(message)
+    tell(`FAILED ${message}`)
+    return undefined
   }
 }
-process.stdout.write(`${tableOf(measured, wanted)}\n`)
-if (!only) await write()
-process.exit()
 
-async function write(): Promise<void> {
-  const slow = new Map<Subject, Slow>()
-  for (const subject of [FLOOR, TAUTLINE]) {
-    tell(`slow readers: ${subject.name}`)
-    slow.set(subject, await slowReaders(subject, quick ? 100 : 200))
+const findings: Findings = {
+  measured: await table(),
+  slow: await slow(),
+  recoveries: await recoveries(),
+  growths: is('growth') ? await growths({ most, rounds, quick }, attempt, name => !plots || plots.includes(name)) : [],
+  pages: await pages(),
+  failures,
+  rounds,
+  minutes: (performance.now() - begunAt) / 60_000,
+  quick,
+}
+write(findings)
+for (const failure of failures) tell(`FAILED ${failure}`)
+process.exit(failures.length > 0 ? 1 : 0)
+
+async function table(): Promise<Findings['measured']> {
+  const measured = new Map<Subject, Row[]>(subjects.map(subject => [subject, []]))
+  for (let round = 1; is('table') && round <= rounds; round++) {
+    tell(`round ${round} of ${rounds}`)
+    // To and fro: whoever is measured later in one round is measured earlier in the next.
+    const order = round % 2 === 0 ? subjects.toReversed() : subjects
+    for (const [subject, row] of await measureRound(order, effort, columns, attempt)) measured.get(subject)?.push(row)
   }
-  tell('a crash')
-  const recovery = await recover(Math.max(300, most))
-  const found = await growths(most, tell)
-  const docs = fileURLToPath(new URL('../../../docs/', import.meta.url))
-  mkdirSync(`${docs}benchmarks`, { recursive: true })
-  writeFileSync(`${docs}benchmarks.md`, pageOf({ measured, slow, recovery, growths: found, rounds, quick }))
-  for (const growth of found) writeFileSync(`${docs}benchmarks/${growth.name}.svg`, plotOf(growth))
-  tell(`wrote ${docs}benchmarks.md`)
+  if (is('table')) process.stdout.write(`${tableOf(measured, columns)}\n`)
+  return measured
 }
 
+async function slow(): Promise<Findings['slow']> {
+  const found = new Map<Subject, Slow>()
+  for (const subject of is('slow') ? (quick ? [FLOOR, TAUTLINE] : subjects) : []) {
+    const one = await attempt(`slow readers: ${subject.name}`, () => slowReaders(subject, quick ? 50 : 200))
+    if (one) found.set(subject, one)
+  }
+  return found
+}
+
+async function recoveries(): Promise<Findings['recoveries']> {
+  if (!is('recover')) return {}
+  const count = Math.max(200, most)
+  return {
+    cut: await attempt(`${count} clients are cut off`, () => recoverFromCut(count)),
+    crash: await attempt(`${count} clients and a crash`, () => recoverFromCrash(count)),
+  }
+}
+
+async function pages(): Promise<Findings['pages']> {
+  const path = chromiumPath()
+  if (!is('browser') || path === undefined) return new Map()
+  return (await attempt('browser', () => browsing(path, { rounds, ms: quick ? 1_500 : 4_000 }, attempt))) ?? new Map()
+}
+
+function write(found: Findings): void {
+  const root = fileURLToPath(new URL('../../../', import.meta.url))
+  const docs = `${root}${isWhole && !quick ? 'docs' : 'test-results/bench'}`
+  mkdirSync(`${docs}/benchmarks`, { recursive: true })
+  writeFileSync(`${docs}/benchmarks.md`, pageOf(found))
+  for (const growth of found.growths) writeFileSync(`${docs}/benchmarks/${growth.name}.svg`, plotOf(growth))
+  tell(`wrote ${docs}/benchmarks.md`)
+}
+
+function is(part: string): boolean {
+  return parts?.includes(part) ?? true
+}
+
+/** Tells what happens, and when. */
 function tell(what: string): void {
-  process.stderr.write(`${what}\n`)
+  process.stderr.write(`${((performance.now() - begunAt) / 1_000).toFixed(0).padStart(5)} s  ${what}\n`)
 }

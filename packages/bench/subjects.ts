@@ -25,6 +25,20 @@ export const FLOOR: Subject = {
   note: 'written by hand on `ws` and `@msgpack/msgpack`, nothing checked, one `send` per message',
 }
 
+export const FLOOR_CORKED: Subject = {
+  name: 'floor, one write per tick',
+  server: 'floor-corked',
+  connect: url => new FloorClient(url),
+  note: 'the floor with its TCP socket corked to the end of each tick',
+}
+
+export const FLOOR_BATCHED: Subject = {
+  name: 'floor, one message per tick',
+  server: 'floor-batched',
+  connect: url => new FloorBatchedClient(url),
+  note: 'the floor with one WebSocket message for all that either side sends in a tick, and reused encoders',
+}
+
 export const TAUTLINE: Subject = {
   name: 'Tautline',
   server: 'tautline',
@@ -34,39 +48,29 @@ export const TAUTLINE: Subject = {
 
 export const SUBJECTS: readonly Subject[] = [
   FLOOR,
-  {
-    name: 'floor, one write per tick',
-    server: 'floor-corked',
-    connect: url => new FloorClient(url),
-    note: 'the floor with its TCP socket corked to the end of each tick',
-  },
-  {
-    name: 'floor, one message per tick',
-    server: 'floor-batched',
-    connect: url => new FloorBatchedClient(url),
-    note: 'the floor with one WebSocket message for all that either side sends in a tick, and reused encoders',
-  },
+  FLOOR_CORKED,
+  FLOOR_BATCHED,
   {
     name: 'Socket.IO 4',
-    server: 'socket-io',
+    server: 'peers/socket-io',
     connect: url => new SocketIoClient(url),
     note: 'WebSocket alone, `socket.io-msgpack-parser`, `request = null`; nothing checked, streams are plain events',
   },
   {
     name: 'tRPC 11 + zod',
-    server: 'trpc',
+    server: 'peers/trpc',
     connect: url => new TrpcClient(url),
     note: 'no transformer; requests of one tick in one array, as its client sends them; items and messages unchecked, binary as base64',
   },
   {
     name: 'oRPC 1.15 + zod',
-    server: 'orpc',
+    server: 'peers/orpc',
     connect: url => new OrpcClient(url),
     note: '`RPCHandler` on `ws`, topics by `EventPublisher`; items and messages unchecked, binary as a Blob',
   },
   {
     name: "Cap'n Web",
-    server: 'capnweb',
+    server: 'peers/capnweb',
     connect: url => new CapnwebClient(url),
     note: 'nothing checked; topics are callbacks whose answer nobody asks for',
   },

@@ -5,6 +5,9 @@ const BASE64 = Buffer.from(BLOB).toString('base64').replace(/=+$/, '')
 
 type Said = readonly [kind: string, ...rest: readonly unknown[]]
 
+/** A call as it is pushed or streamed: of what, which method, and with what. */
+type Pushed = readonly [kind: string, of: number, path: readonly string[], input: readonly unknown[]]
+
 /** Cap'n Web's JSON: push and pull for a call, release for its answer. */
 export class CapnwebClient extends Client {
   #id = 0
@@ -33,20 +36,20 @@ export class CapnwebClient extends Client {
       case 'resolve':
         this.#tell(['release', said[1], 1])
         // A stream has only begun.
-        if ((said[2] as readonly unknown[] | undefined)?.[0] !== 'readable') this.onAnswer()
+        if ((said[2] as readonly unknown[] | undefined)?.[0] !== 'readable') this.onAnswer(said[2])
         return
       case 'pipe':
         this.#theirs += 1
         return
       case 'push':
         this.#theirs += 1
-        return this.onMessages(1)
-      case 'stream':
+        return this.onMessages(1, (said[1] as Pushed)[3][0])
+      case 'stream': {
         this.#theirs += 1
         this.#tell(['resolve', this.#theirs, ['undefined']])
-        if (JSON.stringify(said[1]).includes('["close"]')) this.onAnswer()
-        else this.onItems(1)
-        return
+        const [, , [method], input] = said[1] as Pushed
+        return method === 'close' ? this.onAnswer() : this.onItems(1, input[0])
+      }
       case 'release':
         return
       default:

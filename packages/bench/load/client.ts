@@ -3,15 +3,18 @@ import { WebSocket } from 'ws'
 /** One connection that speaks a peer's wire by hand, so that no client library is measured along with the server. */
 export abstract class Client {
   /** An answer to a call, an echo, a stream or a subscription came. */
-  onAnswer: () => void = () => undefined
-  /** So many items of a stream came. */
-  onItems: (count: number) => void = () => undefined
-  /** So many messages of a topic came. */
-  onMessages: (count: number) => void = () => undefined
+  onAnswer: (value?: unknown) => void = () => undefined
+  /** So many items of a stream came, and this is the newest. */
+  onItems: (count: number, newest: unknown) => void = () => undefined
+  /** So many messages of a topic came, and this is the newest. */
+  onMessages: (count: number, newest: unknown) => void = () => undefined
   /** The connection is gone. */
   onClose: () => void = () => undefined
+  /** The connection is gone though nobody meant it to be, or something came that nobody understands. */
+  onFailure: (error: Error) => void = () => undefined
   readonly ready: Promise<void>
   readonly #ws: WebSocket
+  #mayClose = false
   #settle: { resolve(): void; reject(error: Error): void } = { resolve() {}, reject() {} }
   #waiting: Uint8Array[] = []
 
@@ -22,10 +25,18 @@ export abstract class Client {
     const ws = new WebSocket(url, protocols, { perMessageDeflate: false, skipUTF8Validation: true })
     this.#ws = ws
     ws.on('open', () => this.begin())
-    ws.on('message', (data, isBinary) => this.hear(data as Buffer, isBinary))
+    ws.on('message', (data, isBinary) => {
+      try {
+        this.hear(data as Buffer, isBinary)
+      } catch (error) {
+        this.onFailure(error instanceof Error ? error : new Error(String(error)))
+      }
+    })
     ws.on('error', error => this.#settle.reject(error))
-    ws.on('close', code => {
-      this.#settle.reject(new Error(`closed with ${code}`))
+    ws.on('close', (code, reason) => {
+      const error = new Error(`closed with ${code} ${reason}`)
+      this.#settle.reject(error)
+      if (!this.#mayClose) this.onFailure(error)
       this.onClose()
     })
   }
@@ -47,16 +58,19 @@ export abstract class Client {
 
   /** Goes as a crash would have it. */
   close(): void {
+    this.#mayClose = true
     this.#ws.terminate()
   }
 
   /** Says goodbye. */
   leave(): void {
+    this.#mayClose = true
     this.#ws.close(1000)
   }
 
-  /** Reads no more: a slow reader. */
+  /** Reads no more: a slow reader, of whom a server may tire. */
   pause(): void {
+    this.#mayClose = true
     this.#raw.pause()
   }
 

@@ -33,9 +33,9 @@ export class FloorClient extends Client {
 
   protected take(frame: readonly unknown[]): void {
     const id = frame[0] as number
-    if (id === 0) this.onMessages(1)
-    else if (!this.#streams.has(id)) this.onAnswer()
-    else if (frame.length > 1) this.onItems(1)
+    if (id === 0) this.onMessages(1, frame[1])
+    else if (!this.#streams.has(id)) this.onAnswer(frame[1])
+    else if (frame.length > 1) this.onItems(1, frame[1])
     else {
       this.#streams.delete(id)
       this.onAnswer()

@@ -15,7 +15,13 @@ const FORM = Buffer.concat([
 
 interface Envelope {
   readonly t?: number
-  readonly p: { readonly s?: number; readonly h?: Record<string, string>; readonly e?: string }
+  readonly p: {
+    readonly s?: number
+    readonly h?: Record<string, string>
+    readonly e?: string
+    readonly b?: { readonly json: unknown }
+    readonly d?: { readonly json: unknown }
+  }
   readonly i: string
 }
 
@@ -50,10 +56,10 @@ export class OrpcClient extends Client {
     const isFeed = this.#feeds.has(i)
     if (t !== 3) {
       // Of a stream, this is its beginning.
-      if (p.h === undefined || isFeed) this.onAnswer()
+      if (p.h === undefined || isFeed) this.onAnswer(p.b?.json)
     } else if (p.e !== 'message') this.onAnswer()
-    else if (isFeed) this.onMessages(1)
-    else this.onItems(1)
+    else if (isFeed) this.onMessages(1, p.d?.json)
+    else this.onItems(1, p.d?.json)
   }
 
   #ask(path: string, input: unknown): void {

@@ -45,10 +45,10 @@ export class SocketIoClient extends Client {
   }
 
   #take({ type, data }: Packet): void {
-    if (type === 3) this.onAnswer()
+    if (type === 3) this.onAnswer(data?.[0])
     else if (type === 0) this.opened()
-    else if (data?.[0] === 'item') this.onItems(1)
-    else this.onMessages(1)
+    else if (data?.[0] === 'item') this.onItems(1, data[1])
+    else this.onMessages(1, data?.[1])
   }
 
   #emit(event: string, input: unknown): void {

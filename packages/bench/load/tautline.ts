@@ -46,24 +46,29 @@ export class TautlineClient extends Client {
     let items = 0
     let messages = 0
     let frames = 0
+    let newest: unknown
     for (const each of decodeMulti(data)) {
       frames += 1
       const frame = each as readonly unknown[]
       const type = frame[0] as number
       if (type >= 2 && type <= 7) this.#count()
       if (type === 4) {
-        this.onItems(items)
+        if (items > 0) this.onItems(items, newest)
         items = 0
-        this.onAnswer()
-      } else if (type === 3) items += 1
-      else if (type === 10) messages += 1
-      else if (type === 1) this.opened()
+        this.onAnswer(frame[2])
+      } else if (type === 3) {
+        items += 1
+        newest = frame[2]
+      } else if (type === 10) {
+        messages += 1
+        newest = frame[3]
+      } else if (type === 1) this.opened()
       else if (type === 9) this.onAnswer()
       else if (type === 15) this.#send([16])
       else if (type === 5 || type === 12 || type === 13) throw new Error(`unexpected: ${JSON.stringify(frame)}`)
     }
-    if (items > 0) this.onItems(items)
-    if (messages > 0) this.onMessages(messages)
+    if (items > 0) this.onItems(items, newest)
+    if (messages > 0) this.onMessages(messages, newest)
     if (frames > messages) this.#acknowledge(data.length)
     // All of what came is items, near enough: who grants too much is told so by no one.
     if (items > 0) this.#grant(data.length)

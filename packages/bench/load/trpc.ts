@@ -42,9 +42,9 @@ export class TrpcClient extends Client {
     } else if (result.type === 'stopped') {
       this.#kinds.delete(id)
       this.onAnswer()
-    } else if (kind === 'stream') this.onItems(1)
-    else if (kind === 'feed') this.onMessages(1)
-    else this.onAnswer()
+    } else if (kind === 'stream') this.onItems(1, result.data)
+    else if (kind === 'feed') this.onMessages(1, result.data)
+    else this.onAnswer(result.data)
   }
 
   #ask(method: string, path: string, input: unknown): void {

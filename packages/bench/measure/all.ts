@@ -1,21 +1,21 @@
 import { Running } from '../running.ts'
 import type { Subject } from '../subjects.ts'
-import { type Load, pause, steady, window } from './calls.ts'
+import { type Cost, pause, type Span, steady } from './calls.ts'
 import { connecting } from './connect.ts'
 import { fanOut } from './fan-out.ts'
 import { lone } from './latency.ts'
+import { prove } from './prove.ts'
+import { streaming } from './stream.ts'
 
 /** How thoroughly one measures. */
-export interface Effort {
-  readonly warmMs: number
-  readonly ms: number
+export interface Effort extends Span {
   readonly calls: number
   readonly connects: number
   readonly subscribers: number
   readonly publications: number
 }
 
-/** The columns of the table. CPU in µs per operation, times in µs, sizes in bytes. */
+/** The columns of the tables. CPU in µs per operation, times in µs, sizes in bytes, shares of a core. */
 export const COLUMNS = [
   'calls1x64',
   'calls100x4',
@@ -29,87 +29,114 @@ export const COLUMNS = [
   'up',
   'down',
   'echo',
+  'busy1x64',
+  'load1x64',
+  'busy100x4',
+  'load100x4',
+  'busyStream',
+  'loadStream',
 ] as const
 
 /** One of them. */
 export type Column = (typeof COLUMNS)[number]
 
-/** One row of the table, of one round. */
+/** One row of the tables, of one round. */
 export type Row = Readonly<Partial<Record<Column, number>>>
 
-const STREAMS = 8
-const ITEMS = 1_000
+/** Does something, and tells what became of it if it failed: everything else goes on. */
+export type Attempt = <T>(what: string, act: () => Promise<T>) => Promise<T | undefined>
 
 /** What is measured together, and the columns that it fills. */
-const STEPS: readonly {
+interface Step {
   readonly columns: readonly Column[]
+  /** In a process that has done nothing else: what has been busy is large already. */
+  readonly isFresh?: boolean
   readonly measure: (server: Running, effort: Effort) => Promise<Row>
-}[] = [
+}
+
+const STEPS: readonly Step[] = [
   {
-    columns: ['calls1x64'],
-    measure: async (server, effort) => ({
-      calls1x64: await calls(server, { ...effort, connections: 1, inFlight: 64 }),
+    columns: ['one', 'four', 'memory'],
+    isFresh: true,
+    measure: async (server, { subscribers, publications }) => ({
+      ...(await fanOut(server, subscribers, publications)),
     }),
   },
   {
-    columns: ['calls100x4'],
-    measure: async (server, effort) => ({
-      calls100x4: await calls(server, { ...effort, connections: 100, inFlight: 4 }),
-    }),
+    columns: ['calls1x64', 'busy1x64', 'load1x64'],
+    measure: async (server, effort) => {
+      const cost = await steady(server, { ...effort, connections: 1, inFlight: 64 }, client => client.call())
+      return { calls1x64: cost.cpu, busy1x64: cost.busy, load1x64: cost.loadBusy }
+    },
   },
-  { columns: ['stream'], measure: async (server, effort) => ({ stream: await streaming(server, effort) }) },
-  { columns: ['connect'], measure: async (server, effort) => ({ connect: await connecting(server, effort.connects) }) },
-  { columns: ['echo'], measure: async (server, effort) => ({ echo: await echoing(server, effort) }) },
-  { columns: ['p50', 'p99', 'up', 'down'], measure: (server, effort) => lone(server, effort.calls) },
+  {
+    columns: ['calls100x4', 'busy100x4', 'load100x4'],
+    measure: async (server, effort) => {
+      const cost = await steady(server, { ...effort, connections: 100, inFlight: 4 }, client => client.call())
+      return { calls100x4: cost.cpu, busy100x4: cost.busy, load100x4: cost.loadBusy }
+    },
+  },
+  {
+    columns: ['stream', 'busyStream', 'loadStream'],
+    measure: async (server, effort) => {
+      const cost = await streaming(server, effort)
+      return { stream: cost.cpu, busyStream: cost.busy, loadStream: cost.loadBusy }
+    },
+  },
+  {
+    columns: ['connect'],
+    measure: async (server, { connects }) => ({ connect: await connecting(server, connects) }),
+  },
+  { columns: ['echo'], measure: async (server, effort) => ({ echo: (await echoing(server, effort)).cpu }) },
+  { columns: ['p50', 'p99', 'up', 'down'], measure: async (server, { calls }) => ({ ...(await lone(server, calls)) }) },
 ]
 
-/** Measures a server, once. Each time it is a fresh process, warmed up anew. */
-export async function measureAll(subject: Subject, effort: Effort, wanted: readonly Column[]): Promise<Row> {
-  // Memory in a process of its own: what has been busy is large already.
-  let row: Row = wanted.some(column => ['one', 'four', 'memory'].includes(column))
-    ? await using(subject, server => fanOut(server, effort.subscribers, effort.publications))
-    : {}
-  return using(subject, async server => {
-    for (const { columns, measure } of STEPS) {
-      if (!columns.some(column => wanted.includes(column))) continue
-      row = { ...row, ...(await measure(server, effort)) }
-      await pause(50)
+/**
+ * Measures all subjects once. Each has a server of its own, made anew, which has shown that it does its work; what is
+ * compared is measured one right after the other, since a machine has its moods.
+ */
+export async function measureRound(
+  subjects: readonly Subject[],
+  effort: Effort,
+  wanted: readonly Column[],
+  attempt: Attempt,
+): Promise<ReadonlyMap<Subject, Row>> {
+  const rows = new Map<Subject, Row>(subjects.map(subject => [subject, {}]))
+  const servers = new Map<Subject, Running>()
+  for (const { columns, isFresh, measure } of STEPS.filter(step => step.columns.some(it => wanted.includes(it)))) {
+    for (const subject of subjects) {
+      await attempt(`${subject.name}: ${columns[0]}`, async () => {
+        const server = isFresh ? await Running.start(subject) : (servers.get(subject) ?? (await proven(subject)))
+        if (!isFresh) servers.set(subject, server)
+        try {
+          const row = await Promise.race([measure(server, effort), server.failure])
+          rows.set(subject, { ...rows.get(subject), ...row })
+        } catch (error) {
+          await server.end()
+          servers.delete(subject)
+          throw error
+        }
+        if (isFresh) await server.end()
+        else await pause(50)
+      })
     }
-    return row
-  })
+  }
+  for (const server of servers.values()) await server.end()
+  return rows
 }
 
-async function using<T>(subject: Subject, measure: (server: Running) => Promise<T>): Promise<T> {
+/** A server that does its work. */
+async function proven(subject: Subject): Promise<Running> {
   const server = await Running.start(subject)
   try {
-    return await measure(server)
-  } finally {
-    await server.kill()
-    server.disconnect()
+    await Promise.race([prove(server), server.failure])
+    return server
+  } catch (error) {
+    await server.end()
+    throw error
   }
 }
 
-async function calls(server: Running, load: Load): Promise<number> {
-  return (await steady(server, load, client => client.call())).cpu
-}
-
-async function echoing(server: Running, { warmMs, ms }: Effort): Promise<number> {
-  const load = { connections: 1, inFlight: 1, warmMs: warmMs / 2, ms: ms / 2 }
-  return (await steady(server, load, client => client.echo())).cpu
-}
-
-/** CPU per item, with some connections that read one stream after another. */
-async function streaming(server: Running, effort: Effort): Promise<number> {
-  const clients = await server.connectAll(STREAMS)
-  let items = 0
-  for (const client of clients) {
-    client.onItems = count => {
-      items += count
-    }
-    client.onAnswer = () => client.stream(ITEMS)
-    client.stream(ITEMS)
-  }
-  const { cpu } = await window(server, effort, () => items)
-  server.disconnect()
-  return cpu
+function echoing(server: Running, { warmMs, ms }: Span): Promise<Cost> {
+  return steady(server, { connections: 1, inFlight: 1, warmMs: warmMs / 2, ms: ms / 2 }, client => client.echo())
 }

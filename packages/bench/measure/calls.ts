@@ -1,59 +1,79 @@
 import type { Client } from '../load/client.ts'
-import type { Running } from '../running.ts'
+import { type Running, within } from '../running.ts'
 
 /** Operations after which a server counts as warm, unless it needs more than so many times as long as was meant for it. */
 const WARM_OPERATIONS = 20_000
 const PATIENCE = 3
 
+/** How long something is measured, in ms, and how long it goes on before that. */
+export interface Span {
+  readonly warmMs: number
+  readonly ms: number
+}
+
 /** How a steady load is laid on. */
-export interface Load {
+export interface Load extends Span {
   readonly connections: number
   /** Per connection. */
   readonly inFlight: number
-  readonly warmMs: number
-  readonly ms: number
 }
 
 /** What an operation cost. */
 export interface Cost {
   /** CPU of the server per operation, in µs. */
   readonly cpu: number
-  /** Operations per second; in a closed loop, with the load beside the server. */
-  readonly rate: number
+  /** How much of a core the server needed, and how much the load. */
+  readonly busy: number
+  readonly loadBusy: number
 }
 
-/** Keeps so many operations in flight on each connection, and measures what one costs the server. */
+/**
+ * Keeps so many operations in flight on each connection, and measures what one costs the server. In the end it waits
+ * until each that was begun has been answered, once.
+ */
 export async function steady(server: Running, load: Load, begin: (client: Client) => void): Promise<Cost> {
   const clients = await server.connectAll(load.connections)
   let done = 0
+  let begun = 0
+  let isOver = false
+  let finish = (): void => undefined
+  const all = new Promise<void>(resolve => {
+    finish = resolve
+  })
+  const next = (client: Client): void => {
+    begun += 1
+    begin(client)
+  }
   for (const client of clients) {
     client.onAnswer = () => {
       done += 1
-      begin(client)
+      if (!isOver) next(client)
+      else if (done === begun) finish()
     }
-    for (let i = 0; i < load.inFlight; i++) begin(client)
+    for (let i = 0; i < load.inFlight; i++) next(client)
   }
   const cost = await window(server, load, () => done)
+  isOver = true
+  await within(all, 'every operation is answered')
   server.disconnect()
   return cost
 }
 
 /** What an operation cost within a window of time, while something else keeps them coming. */
-export async function window(
-  server: Running,
-  { warmMs, ms }: Pick<Load, 'warmMs' | 'ms'>,
-  count: () => number,
-): Promise<Cost> {
+export async function window(server: Running, { warmMs, ms }: Span, count: () => number): Promise<Cost> {
   await warm(warmMs, count)
   const before = await server.usage()
-  const [from, begun] = [count(), performance.now()]
+  const [from, begun, load] = [count(), performance.now(), process.cpuUsage()]
   await pause(ms)
   const after = await server.usage()
   const operations = count() - from
+  const took = (performance.now() - begun) * 1_000
+  const { user, system } = process.cpuUsage(load)
   if (operations === 0) throw new Error('nothing came back')
   return {
     cpu: (after.cpu - before.cpu) / operations,
-    rate: (operations * 1_000) / (performance.now() - begun),
+    busy: (after.cpu - before.cpu) / took,
+    loadBusy: (user + system) / took,
   }
 }
 

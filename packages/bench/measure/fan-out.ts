@@ -1,6 +1,7 @@
 import type { Client } from '../load/client.ts'
 import { type Running, within } from '../running.ts'
 import type { To } from '../servers/host.ts'
+import { pause } from './calls.ts'
 import { answered } from './connect.ts'
 
 /** What subscribers cost. */
@@ -12,11 +13,21 @@ export interface FanOut {
   readonly four: number
 }
 
+/** What is published, how often, and to whom. */
+export interface Publications {
+  /** In one tick. */
+  readonly times: number
+  readonly rounds: number
+  readonly to?: To
+  /** Looks at what arrived. */
+  readonly check?: (newest: unknown) => void
+}
+
 /** Connects so many clients, which is when memory is measured, and then lets all of them subscribe to one topic. */
 export async function fanOut(server: Running, subscribers: number, rounds: number): Promise<FanOut> {
-  await server.connectAll(100)
+  await server.connectAll(Math.min(100, subscribers))
   server.disconnect()
-  await new Promise(resolve => setTimeout(resolve, 200))
+  await pause(200)
   const before = await server.memory()
   const clients = await server.connectAll(subscribers)
   const after = await server.memory()
@@ -31,27 +42,29 @@ export async function fanOut(server: Running, subscribers: number, rounds: numbe
 /** Lets all of them subscribe, a few at a time. */
 export async function subscribe(clients: readonly Client[], room?: string): Promise<void> {
   for (let i = 0; i < clients.length; i += 100) {
-    await Promise.all(clients.slice(i, i + 100).map(client => answered(client, () => client.subscribe(room))))
+    const some = clients.slice(i, i + 100).map(client => answered(client, () => client.subscribe(room)))
+    await within(Promise.all(some), 'clients subscribe')
   }
 }
 
-/** CPU of the server per delivery, in µs, of so many publications at a time; each time all of them must arrive. */
+/** CPU of the server per delivery, in µs. Each time all of them must arrive, and nothing twice. */
 export async function deliver(
   server: Running,
   clients: readonly Client[],
-  { times, rounds, to }: { readonly times: number; readonly rounds: number; readonly to?: To },
+  { times, rounds, to, check }: Publications,
 ): Promise<number> {
   let left = 0
   let arrived = (): void => undefined
   for (const client of clients) {
-    client.onMessages = count => {
+    client.onMessages = (count, newest) => {
+      check?.(newest)
       left -= count
       if (left === 0) arrived()
     }
   }
   const before = await server.usage()
   for (let i = 0; i < rounds; i++) {
-    left = clients.length * times
+    left += clients.length * times
     const all = new Promise<void>(resolve => {
       arrived = resolve
     })
@@ -59,5 +72,6 @@ export async function deliver(
     await within(all, 'every publication arrives everywhere')
   }
   const after = await server.usage()
+  if (left !== 0) throw new Error(`${-left} deliveries too many`)
   return (after.cpu - before.cpu) / (clients.length * times * rounds)
 }

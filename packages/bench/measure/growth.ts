@@ -1,5 +1,6 @@
 import { Running } from '../running.ts'
-import { TAUTLINE } from '../subjects.ts'
+import { FLOOR, type Subject, TAUTLINE } from '../subjects.ts'
+import type { Attempt } from './all.ts'
 import { type Load, steady } from './calls.ts'
 import { deliver, subscribe } from './fan-out.ts'
 
@@ -9,8 +10,19 @@ export interface Growth {
   readonly name: string
   readonly title: string
   readonly unit: string
-  /** How much of it, and CPU of the server per operation in µs. */
-  readonly points: readonly (readonly [much: number, cpu: number])[]
+  readonly lines: readonly Line[]
+}
+
+/** How it grows for one of the subjects. */
+export interface Line {
+  readonly subject: Subject
+  readonly points: readonly Point[]
+}
+
+/** How much of it, and CPU of the server per operation in µs, of each round. */
+export interface Point {
+  readonly much: number
+  readonly cpu: readonly number[]
 }
 
 interface Question {
@@ -18,13 +30,18 @@ interface Question {
   readonly title: string
   readonly unit: string
   readonly steps: readonly number[]
+  /** Whether the floor knows of such a thing. */
+  readonly isOfFloor: boolean
   readonly env?: (much: number) => Readonly<Record<string, string>>
   readonly measure: (server: Running, much: number) => Promise<number>
 }
 
-const LOAD: Load = { connections: 100, inFlight: 4, warmMs: 500, ms: 700 }
+const LOAD: Load = { connections: 100, inFlight: 4, warmMs: 400, ms: 600 }
 
 const CHANNEL_CONNECTIONS = 100
+
+/** Deliveries that are measured, and as many before to warm up. */
+const DELIVERIES = 20_000
 
 const QUESTIONS: readonly Question[] = [
   {
@@ -32,8 +49,9 @@ const QUESTIONS: readonly Question[] = [
     title: 'A call, by connections that call',
     unit: 'connections, one call in flight on each',
     steps: [10, 100, 1_000, 10_000],
+    isOfFloor: true,
     measure: async (server, connections) => {
-      const load = { ...LOAD, connections, inFlight: 1, warmMs: connections > 1_000 ? 2_500 : LOAD.warmMs }
+      const load = { ...LOAD, connections, inFlight: 1, warmMs: connections > 1_000 ? 1_500 : LOAD.warmMs }
       return (await steady(server, load, client => client.call())).cpu
     },
   },
@@ -42,10 +60,11 @@ const QUESTIONS: readonly Question[] = [
     title: 'A delivery, by subscribers of the topic',
     unit: 'subscribers',
     steps: [10, 100, 1_000, 10_000],
+    isOfFloor: true,
     measure: async (server, subscribers) => {
       const clients = await server.connectAll(subscribers)
       await subscribe(clients)
-      const rounds = Math.max(8, 40_000 / subscribers)
+      const rounds = Math.max(4, DELIVERIES / subscribers)
       await deliver(server, clients, { times: 1, rounds })
       return deliver(server, clients, { times: 1, rounds })
     },
@@ -55,10 +74,11 @@ const QUESTIONS: readonly Question[] = [
     title: 'A delivery, by subscriptions of each session',
     unit: 'subscriptions of each of 100 sessions',
     steps: [1, 8, 32, 128],
+    isOfFloor: false,
     measure: async (server, subscriptions) => {
       const clients = await server.connectAll(CHANNEL_CONNECTIONS)
       for (let i = 0; i < subscriptions; i++) await subscribe(clients, `room${i}`)
-      const load = { times: 1, rounds: 400, to: { room: 'room0' } }
+      const load = { times: 1, rounds: DELIVERIES / CHANNEL_CONNECTIONS, to: { room: 'room0' } }
       await deliver(server, clients, load)
       return deliver(server, clients, load)
     },
@@ -68,13 +88,14 @@ const QUESTIONS: readonly Question[] = [
     title: 'A delivery, by topics that are followed',
     unit: 'topics followed by the server’s 100 sessions',
     steps: [100, 1_000, 10_000],
+    isOfFloor: false,
     measure: async (server, topics) => {
       const clients = await server.connectAll(CHANNEL_CONNECTIONS)
       const each = topics / CHANNEL_CONNECTIONS
       for (let i = 0; i < each; i++) {
         await Promise.all(clients.map((client, n) => subscribe([client], `room${n * each + i}`)))
       }
-      const load = { times: 16, rounds: 1_200, to: { room: 'room0' } }
+      const load = { times: 16, rounds: DELIVERIES / 16, to: { room: 'room0' } }
       await deliver(server, clients.slice(0, 1), load)
       return deliver(server, clients.slice(0, 1), load)
     },
@@ -84,6 +105,7 @@ const QUESTIONS: readonly Question[] = [
     title: 'A call, by entries of the contract',
     unit: 'entries',
     steps: [10, 100, 1_000, 10_000],
+    isOfFloor: false,
     env: entries => ({ BENCH_ENTRIES: `${entries}` }),
     measure: async server => (await steady(server, LOAD, client => client.call())).cpu,
   },
@@ -92,6 +114,7 @@ const QUESTIONS: readonly Question[] = [
     title: 'A call, by size of what it carries both ways',
     unit: 'bytes of text',
     steps: [16, 256, 4_096, 65_536, 524_288],
+    isOfFloor: true,
     measure: async (server, size) => {
       const text = 'x'.repeat(size)
       return (await steady(server, { ...LOAD, connections: 8, inFlight: 1 }, client => client.call(text))).cpu
@@ -99,22 +122,40 @@ const QUESTIONS: readonly Question[] = [
   },
 ]
 
-/** Asks all questions, of Tautline, up to a number. */
-export async function growths(most: number, tell: (title: string) => void): Promise<readonly Growth[]> {
+/** Asks the questions, of Tautline and the floor one right after the other, up to a number, so many rounds. */
+export async function growths(
+  { most, rounds, quick }: { readonly most: number; readonly rounds: number; readonly quick: boolean },
+  attempt: Attempt,
+  wanted: (name: string) => boolean = () => true,
+): Promise<readonly Growth[]> {
   const found: Growth[] = []
-  for (const { name, title, unit, steps, env, measure } of QUESTIONS) {
-    tell(title)
-    const points: [number, number][] = []
-    for (const much of steps.filter(step => step <= most || name === 'size')) {
-      const server = await Running.start(TAUTLINE, env?.(much))
-      try {
-        points.push([much, await measure(server, much)])
-      } finally {
-        await server.kill()
-        server.disconnect()
+  for (const question of QUESTIONS.filter(({ name }) => wanted(name))) {
+    const { name, title, unit, isOfFloor } = question
+    const steps = question.steps.filter(step => step <= most || name === 'size').slice(0, quick ? 2 : undefined)
+    const subjects = isOfFloor ? [FLOOR, TAUTLINE] : [TAUTLINE]
+    const cpus = new Map(subjects.map(subject => [subject, steps.map((): number[] => [])]))
+    for (let round = 1; round <= rounds; round++) {
+      for (const [i, much] of steps.entries()) {
+        for (const [subject, lines] of cpus) {
+          const cpu = await attempt(`${title}: ${subject.name}, ${much}`, () => answer(question, subject, much))
+          if (cpu !== undefined) lines[i]?.push(cpu)
+        }
       }
     }
-    found.push({ name, title, unit, points })
+    const lines = [...cpus].map(([subject, all]) => ({
+      subject,
+      points: steps.map((much, i) => ({ much, cpu: all[i] ?? [] })).filter(({ cpu }) => cpu.length > 0),
+    }))
+    found.push({ name, title, unit, lines })
   }
   return found
+}
+
+async function answer({ env, measure }: Question, subject: Subject, much: number): Promise<number> {
+  const server = await Running.start(subject, env?.(much))
+  try {
+    return await Promise.race([measure(server, much), server.failure])
+  } finally {
+    await server.end()
+  }
 }

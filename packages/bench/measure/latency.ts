@@ -1,5 +1,5 @@
-import type { Client } from '../load/client.ts'
 import type { Running } from '../running.ts'
+import { answered } from './connect.ts'
 
 /** How long a lone call takes, in µs, and what it sends over TCP, in bytes. */
 export interface Lone {
@@ -12,12 +12,13 @@ export interface Lone {
 /** One call after another on one connection that does nothing else. */
 export async function lone(server: Running, calls: number): Promise<Lone> {
   const client = await server.connect()
-  for (let i = 0; i < calls / 4; i++) await once(client)
+  const one = () => answered(client, () => client.call())
+  for (let i = 0; i < calls / 2; i++) await one()
   const before = client.bytes
   const times: number[] = []
   for (let i = 0; i < calls; i++) {
     const begun = performance.now()
-    await once(client)
+    await one()
     times.push((performance.now() - begun) * 1_000)
   }
   const { up, down } = client.bytes
@@ -29,13 +30,6 @@ export async function lone(server: Running, calls: number): Promise<Lone> {
     up: (up - before.up) / calls,
     down: (down - before.down) / calls,
   }
-}
-
-function once(client: Client): Promise<void> {
-  return new Promise(resolve => {
-    client.onAnswer = resolve
-    client.call()
-  })
 }
 
 /** A quantile of sorted numbers. */

@@ -1,58 +1,181 @@
-import { connect } from '@tautline/client'
-import * as core from '@tautline/core'
-import { Running, within } from '../running.ts'
-import { chatOf } from '../servers/chat.ts'
+import { type ChildProcess, execFileSync } from 'node:child_process'
+import type { Answer, Order } from '../load/crowd.ts'
+import { firstMessage, forkModule, Running, within } from '../running.ts'
 import { TAUTLINE } from '../subjects.ts'
 import { at } from './latency.ts'
 
-/** How long a crowd needs to come back, in ms since the crash. */
+/** How a crowd came back. */
 export interface Recovery {
   readonly clients: number
-  /** Until the server that takes its place listens. */
-  readonly restarted: number
+  /** Until the server listened again, in ms. */
+  readonly listening: number
+  /** Until half of the clients, 99 % and all of them were back, in ms. */
   readonly p50: number
   readonly p99: number
+  readonly all: number
+  /** How many were told that messages are lost. */
+  readonly gaps: number
+  /** CPU for each client, in µs: of the server, and of the client itself. */
+  readonly server: number
+  readonly client: number
+}
+
+/** In one process. */
+const CLIENTS = 2_500
+/** Published while nobody is connected. */
+const MISSED = 5
+const PATIENCE_MS = 180_000
+/** Files that a process opens besides sockets. */
+const SPARE_FILES = 200
+
+/**
+ * A topic that so many clients follow, and all their sockets cut at once: each resumes, and has heard everything that was
+ * published meanwhile.
+ */
+export async function recoverFromCut(count: number): Promise<Recovery> {
+  const server = await Running.start(TAUTLINE)
+  const crowd = await Crowd.follow(server, count)
+  try {
+    const before = await server.usage()
+    const back = crowd.expect(MISSED)
+    const cutAt = now()
+    await crowd.tell({ do: 'cut' })
+    for (let i = 0; i < MISSED; i++) await server.publish(1)
+    const { times, gaps, cpu } = await Promise.race([back, server.failure])
+    const after = await server.usage()
+    return recoveryOf(times, { since: cutAt, listening: 0, gaps, server: after.cpu - before.cpu, client: cpu })
+  } finally {
+    await server.kill()
+    crowd.end()
+  }
 }
 
 /**
- * Kills a server whose topic so many clients follow, starts another in its place at once, and waits until each client is
- * back and knows where it stands: the memory of the topic died with the process, so each is told that there is a gap.
+ * A topic that so many clients follow, whose server is killed, and another started in its place at once: each is back, and
+ * knows where it stands. The memory of the topic died with the process, so each is told that there is a gap.
  */
-export async function recover(count: number): Promise<Recovery> {
+export async function recoverFromCrash(count: number): Promise<Recovery> {
   const first = await Running.start(TAUTLINE)
-  let killedAt = Number.NaN
-  let back = 0
-  let allBack = (): void => undefined
-  const times: number[] = []
-  const isBack = (): void => {
-    times.push(performance.now() - killedAt)
-    back += 1
-    if (back === count) allBack()
-  }
-  const clients = Array.from({ length: count }, () =>
-    connect(chatOf(core), { url: `ws://127.0.0.1:${first.port}/live` }),
-  )
+  const crowd = await Crowd.follow(first, count)
   let second: Running | undefined
   try {
-    for (let i = 0; i < count; i += 50) {
-      const some = clients.slice(i, i + 50).map(({ api }) => {
-        return api.rooms.feed({ room: 'lobby' }).subscribe(() => undefined, { onGap: isBack }).ready
-      })
-      await within(Promise.all(some), 'clients subscribe')
-    }
-    const all = new Promise<void>(resolve => {
-      allBack = resolve
-    })
-    killedAt = performance.now()
+    const back = crowd.expect(1)
+    const killedAt = now()
     await first.kill()
     second = await Running.start(TAUTLINE, { BENCH_PORT: `${first.port}` })
-    const restarted = performance.now() - killedAt
-    await within(all, 'all clients come back', 60_000)
-    times.sort((a, b) => a - b)
-    return { clients: count, restarted, p50: at(times, 0.5), p99: at(times, 0.99) }
+    const listening = now() - killedAt
+    const before = await second.usage()
+    const { times, gaps, cpu } = await Promise.race([back, second.failure])
+    const after = await second.usage()
+    return recoveryOf(times, { since: killedAt, listening, gaps, server: after.cpu - before.cpu, client: cpu })
   } finally {
-    for (const { connection } of clients) connection.close()
     await second?.kill()
     await first.kill()
+    crowd.end()
   }
+}
+
+/** The most clients that one server can have here: each is an open file. */
+export function mostClients(): number {
+  const limit = Number(execFileSync('sh', ['-c', 'ulimit -H -n'], { encoding: 'utf8' }))
+  return Number.isNaN(limit) ? Number.POSITIVE_INFINITY : limit - SPARE_FILES
+}
+
+type Return = Omit<Extract<Answer, { did: 'return' }>, 'did'>
+
+/** Real clients, in a few processes. */
+class Crowd {
+  readonly #processes: readonly ChildProcess[]
+
+  private constructor(processes: readonly ChildProcess[]) {
+    this.#processes = processes
+  }
+
+  /** Resolves when all of them follow the topic. */
+  static async follow(server: Running, count: number): Promise<Crowd> {
+    const processes = Math.ceil(count / CLIENTS)
+    const crowd = new Crowd(Array.from({ length: processes }, () => forkModule('load/crowd')))
+    try {
+      await Promise.all(crowd.#processes.map(each => firstMessage(each, 'a crowd gathers')))
+      const url = `ws://127.0.0.1:${server.port}/live`
+      await crowd.tell({ do: 'follow', url, count: Math.ceil(count / processes) })
+      return crowd
+    } catch (error) {
+      crowd.end()
+      await server.kill()
+      throw error
+    }
+  }
+
+  /** Tells all of them, and waits until they have done so. */
+  async tell(order: Order): Promise<void> {
+    const done = this.#answers(order.do)
+    for (const each of this.#processes) each.send(order)
+    await done
+  }
+
+  /** Resolves when all of them are back: have heard so many messages, or of a gap. */
+  async expect(messages: number): Promise<Return> {
+    const returns = this.#answers('return')
+    await this.tell({ do: 'expect', messages })
+    const all = await returns
+    return {
+      times: all.flatMap(({ times }) => times),
+      gaps: all.reduce((sum, { gaps }) => sum + gaps, 0),
+      cpu: all.reduce((sum, { cpu }) => sum + cpu, 0),
+    }
+  }
+
+  end(): void {
+    for (const each of this.#processes) each.kill('SIGKILL')
+  }
+
+  #answers<Did extends Answer['did']>(did: Did): Promise<Extract<Answer, { did: Did }>[]> {
+    const answers = this.#processes.map(each => answerOf(each, did))
+    return within(Promise.all(answers), `the crowd: ${did}`, PATIENCE_MS)
+  }
+}
+
+/** The next answer of a kind, whatever comes before it. */
+function answerOf<Did extends Answer['did']>(child: ChildProcess, did: Did): Promise<Extract<Answer, { did: Did }>> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      child.off('message', hear)
+      child.off('exit', end)
+    }
+    const hear = (answer: Answer): void => {
+      if (answer.did !== did) return
+      stop()
+      resolve(answer as Extract<Answer, { did: Did }>)
+    }
+    const end = (): void => {
+      stop()
+      reject(new Error('a process of the crowd ended'))
+    }
+    child.on('message', hear)
+    child.on('exit', end)
+  })
+}
+
+function recoveryOf(
+  times: readonly number[],
+  told: { since: number; listening: number; gaps: number; server: number; client: number },
+): Recovery {
+  const sorted = times.map(time => time - told.since).sort((a, b) => a - b)
+  const clients = times.length
+  return {
+    clients,
+    listening: told.listening,
+    p50: at(sorted, 0.5),
+    p99: at(sorted, 0.99),
+    all: at(sorted, 1),
+    gaps: told.gaps,
+    server: told.server / clients,
+    client: told.client / clients,
+  }
+}
+
+/** In ms since 1970: the same in all processes. */
+function now(): number {
+  return performance.timeOrigin + performance.now()
 }

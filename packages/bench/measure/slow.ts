@@ -19,18 +19,21 @@ const SIZE = 16_384
 export async function slowReaders(subject: Subject, rounds: number): Promise<Slow> {
   const server = await Running.start(subject)
   try {
-    const clients = await server.connectAll(READERS)
-    await subscribe(clients)
-    const load = { times: 4, rounds, to: { size: SIZE } }
-    await deliver(server, clients, { ...load, rounds: 10 })
-    const healthy = await deliver(server, clients.slice(SLOW), { ...load, rounds: Math.ceil(rounds / 2) })
-    const before = await server.memory()
-    for (const client of clients.slice(0, SLOW)) client.pause()
-    const cpu = await deliver(server, clients.slice(SLOW), load)
-    const after = await server.memory()
-    return { cpu: cpu / healthy, memory: (after - before) / SLOW }
+    return await Promise.race([measure(server, rounds), server.failure])
   } finally {
-    await server.kill()
-    server.disconnect()
+    await server.end()
   }
+}
+
+async function measure(server: Running, rounds: number): Promise<Slow> {
+  const clients = await server.connectAll(READERS)
+  await subscribe(clients)
+  const load = { times: 4, rounds, to: { size: SIZE } }
+  await deliver(server, clients, { ...load, rounds: 10 })
+  const healthy = await deliver(server, clients.slice(SLOW), load)
+  const before = await server.memory()
+  for (const client of clients.slice(0, SLOW)) client.pause()
+  const cpu = await deliver(server, clients.slice(SLOW), load)
+  const after = await server.memory()
+  return { cpu: cpu / healthy, memory: (after - before) / SLOW }
 }

@@ -1,75 +1,45 @@
-import { readFileSync } from 'node:fs'
-import { cpus, loadavg, totalmem } from 'node:os'
-import { fileURLToPath } from 'node:url'
-import type { Row } from '../measure/all.ts'
-import type { Growth } from '../measure/growth.ts'
-import type { Recovery } from '../measure/recover.ts'
-import type { Slow } from '../measure/slow.ts'
-import type { Subject } from '../subjects.ts'
-import { figureOf, tableOf } from './table.ts'
-
-/** Everything that was found out. */
-export interface Findings {
-  readonly measured: ReadonlyMap<Subject, readonly Row[]>
-  readonly slow: ReadonlyMap<Subject, Slow>
-  readonly recovery: Recovery
-  readonly growths: readonly Growth[]
-  readonly rounds: number
-  readonly quick: boolean
-}
-
-type Figure = readonly [what: string, column: keyof Row, ship: number]
-
-/** What Tautline shall cost at most, as a ratio to the floor. */
-const SHIP: readonly Figure[] = [
-  ['calls, 1 × 64', 'calls1x64', 0.45],
-  ['calls, 100 × 4', 'calls100x4', 0.65],
-  ['fan-out, one publication at a time', 'one', 1],
-  ['fan-out, four at a time', 'four', 0.55],
-  ['stream items', 'stream', 0.35],
-  ['connect and first call', 'connect', 1.4],
-  ['latency of a lone call, p50', 'p50', 1.15],
-  ['1 MiB binary echo', 'echo', 1.1],
-]
+import type { Findings } from './findings.ts'
+import { machineOf } from './machine.ts'
+import { pagesOf } from './pages.ts'
+import { standingOf } from './standing.ts'
+import { tableOf } from './table.ts'
+import { troubleOf } from './trouble.ts'
 
 /** `docs/benchmarks.md`. */
 export function pageOf(findings: Findings): string {
-  const { measured, slow, recovery, growths, rounds, quick } = findings
+  const { measured, growths, pages, rounds, minutes, quick } = findings
   return `# Benchmarks
 
-This page is written by \`npm run bench\`${quick ? ' -- --quick' : ''}; run it and it is written anew, with what your machine says.
+This page is written by \`npm run bench${quick ? ' -- --quick' : ''}\`; run it and it is written anew, with what your machine says.${failuresOf(findings)}
 
 What an operation costs the **server**, in CPU, as a ratio to a server written by hand on \`ws\` and
 \`@msgpack/msgpack\` that checks nothing and sends each message by itself: the floor, 1.00. Less is better.
-
-${tableOf(measured, ['calls1x64', 'calls100x4', 'one', 'four', 'stream', 'connect', 'echo'])}
+${rounds > 1 ? 'Below a figure stands what it was at least and at most.\n' : ''}
+${tableOf(measured, ['calls1x64', 'calls100x4', 'one', 'four', 'stream', 'connect', 'echo'], true)}
 
 Memory of an idle connection in KiB of the server; latency of a lone call as a ratio to the floor's; bytes over TCP of a
-small call, up and down.
+small call, up and down, with all that frames it.
 
-${tableOf(measured, ['memory', 'p50', 'p99', 'up', 'down'])}
+${tableOf(measured, ['memory', 'p50', 'p99', 'up', 'down'], true)}
 
 ## Where Tautline stands
 
-| | shall be at most | is |
-|---|--:|--:|
-${SHIP.map(each => standing(measured, each)).join('\n')}
-${memoryStanding(measured)}
+${standingOf(measured)}
 
 ## When things go wrong
 
-${slowOf(slow)}
+${troubleOf(findings)}
 
-**A crash.** ${recovery.clients.toLocaleString('en')} clients follow a topic, the server is killed with \`SIGKILL\` and another one is started in its
-place, which listened ${seconds(recovery.restarted)} after the crash. Half of the clients were back and told where they stand ${seconds(recovery.p50)}
-after the crash, 99 % of them after ${seconds(recovery.p99)}. Some of it is on purpose: clients spread their first try over two
-seconds, so that they do not all arrive at once. All of them live in one process here, beside the server, and whoever
-tried before it listened waits a little longer.
+## In the browser
+
+${pagesOf(pages)}
 
 ## Growth
 
-Flat is the goal: what others do, and how large things are elsewhere, should not matter to an operation. The last plot is
-the exception, logarithmic upwards, since larger values must cost more.
+Flat is the goal: what others do, and how large things are elsewhere, should not matter to an operation. Each line begins
+at 1, which is what the operation costs at the left end of it; the grey one is the floor's, where it knows of such a
+thing, and the bars are what it was at least and at most. The last plot is the exception, logarithmic upwards, since larger
+values must cost more.
 
 ${growths.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('\n\n')}
 
@@ -78,8 +48,13 @@ ${growths.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('
 - Each server runs in a process of its own, built, in plain Node, with \`NODE_ENV=production\`; the load and the servers
   share one machine. Cost is \`process.cpuUsage()\` of the server, asked over IPC, by operations that came back to the
   load: user and system time, with garbage collection and compilation.
-- ${rounds === 1 ? 'One round' : `${rounds} rounds, in each of which every server is started afresh, one after another; the figures are medians over rounds`}.
-  Ratios are taken within a round, never between runs.
+- ${rounds === 1 ? 'One round' : `${rounds} rounds, in each of which every server is started afresh; the figures are medians over rounds`}. Within a round the servers take turns at each
+  operation, one right after the other and in the opposite order in the next round. Ratios are taken within a round, never between runs.
+- Before a server is measured, one of each operation is looked at: it must return what it should. While it is measured,
+  everything that was asked must come back, once: each call, all items of each stream, each publication at each subscriber,
+  each goodbye. A connection that breaks, and a server that ends, is a failure, which this page would tell of.
+- A server is warm after so many operations that the compiler has had its say: 20,000, or three times as long as was
+  meant for it; as many connections, publications and half as many lone calls as are measured.
 - The load speaks each wire by hand, the same way that the peer's own client does (Tautline's and tRPC's send what is
   asked in one tick together, the others do not), so that no client library is in the way.
 - *Calls*: so many connections with so many calls in flight on each; two short strings up, three down. *Fan-out*: one topic
@@ -92,6 +67,15 @@ ${growths.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('
 |---|---|
 ${[...measured.keys()].map(({ name, note }) => `| ${name} | ${note} |`).join('\n')}
 
+Not here: **uWebSockets.js**, which npm does not have (it is installed from GitHub, as machine code that was built
+elsewhere), and **river**, of which the registry that this was written with had nothing newer than 0.17, hundreds of
+releases old.
+
+How much of a core the server needed, and how much the load beside it. Where the load needs all of a core it is the load that
+says how fast things go, and the server waits for it: its messages then meet less often in one tick.
+
+${tableOf(measured, ['busy1x64', 'load1x64', 'busy100x4', 'load100x4', 'busyStream', 'loadStream'])}
+
 ## Limits of all this
 
 - Small numbers of rounds on a shared machine: differences of a tenth mean nothing, and p99 is mostly the machine's.
@@ -102,43 +86,11 @@ ${[...measured.keys()].map(({ name, note }) => `| ${name} | ${note} |`).join('\n
 
 ## Machine and versions
 
-${cpus().length} cores of ${cpus()[0]?.model.trim() ?? 'an unknown kind'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}, Node ${process.versions.node}.
-${versions()}.
-
-The load average over the last 15 minutes was ${(loadavg()[2] ?? 0).toFixed(1)}. The bench itself keeps it at about 2; where it is well above, others
-were at work on this machine too, and figures scatter by a third and more.
+${machineOf(minutes)}
 `
 }
 
-function standing(measured: Findings['measured'], [what, column, ship]: Figure): string {
-  return `| ${what} | ${ship.toFixed(2)} | ${figureOf(measured, 'Tautline', column).toFixed(2)} |`
-}
-
-function memoryStanding(measured: Findings['measured']): string {
-  const over = (figureOf(measured, 'Tautline', 'memory') - figureOf(measured, 'floor', 'memory')) / 1_024
-  return `| memory of an idle connection, beyond the floor's | 6 KiB | ${over.toFixed(1)} KiB |`
-}
-
-function slowOf(slow: Findings['slow']): string {
-  const lines = [...slow].map(
-    ([{ name }, { cpu, memory }]) => `| ${name} | ${cpu.toFixed(2)} | ${Math.max(0, memory / 1_048_576).toFixed(1)} |`,
-  )
-  return `**Slow readers.** 200 readers of a topic with messages of 16 KiB, of whom a tenth stops reading: CPU per delivery to the
-others, as a ratio to what it is when all read, and by how many MiB the server grows for each who does not.
-
-| | CPU per delivery | MiB per slow reader |
-|---|--:|--:|
-${lines.join('\n')}`
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1_000).toFixed(1)} s`
-}
-
-function versions(): string {
-  const path = fileURLToPath(new URL('../../package.json', import.meta.url))
-  const { dependencies } = JSON.parse(readFileSync(path, 'utf8')) as { dependencies: Record<string, string> }
-  return Object.entries(dependencies)
-    .map(([name, version]) => `${name} ${version}`)
-    .join(', ')
+function failuresOf({ failures }: Findings): string {
+  if (failures.length === 0) return ''
+  return `\n\n**Not all could be measured:**\n\n${failures.map(failure => `- ${failure}`).join('\n')}`
 }

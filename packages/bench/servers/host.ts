@@ -4,6 +4,7 @@ import { MESSAGE, type Message } from '../work.ts'
 export type Ask =
   | { readonly id: number; readonly do: 'usage' | 'settle' }
   | { readonly id: number; readonly do: 'publish'; readonly times: number; readonly to?: To | undefined }
+  | { readonly id: number; readonly do: 'flood'; readonly flood: Flood }
 
 /** Where a publication goes, and how large it is. */
 export interface To {
@@ -12,10 +13,18 @@ export interface To {
   readonly size?: number
 }
 
+/** So many publications a second for so long, a few of them every few ms. */
+export interface Flood {
+  readonly rate: number
+  readonly ms: number
+}
+
 /** CPU in µs since the process began, memory in bytes. */
 export interface Usage {
   readonly cpu: number
   readonly rss: number
+  /** When what was asked for was begun, in ns of the machine's clock that never jumps. */
+  readonly began: string
 }
 
 /** What a server has to offer. */
@@ -28,17 +37,35 @@ export interface Hosted {
 /** Where to listen: any free port, or the one that a server before had. */
 export const PORT = Number(process.env['BENCH_PORT'] ?? 0)
 
+const ROOM = 'lobby'
+
+/** Between two bursts of a flood. */
+const BURST_MS = 4
+
 /** Tells the bench where this server listens, and answers it. The process ends with the bench. */
 export function host({ port, publish }: Hosted): void {
   process.on('disconnect', () => process.exit())
   process.on('message', async (ask: Ask) => {
-    if (ask.do === 'publish') await publish(ask.times, ask.to?.room ?? 'lobby', messageOf(ask.to?.size))
+    const began = String(process.hrtime.bigint())
+    if (ask.do === 'publish') await publish(ask.times, ask.to?.room ?? ROOM, messageOf(ask.to?.size))
+    else if (ask.do === 'flood') await flood(publish, ask.flood)
     // Only where memory is the question: elsewhere it would be counted among the costs.
     else if (ask.do === 'settle') globalThis.gc?.()
     const { user, system } = process.cpuUsage()
-    process.send?.({ id: ask.id, usage: { cpu: user + system, rss: process.memoryUsage.rss() } })
+    process.send?.({ id: ask.id, usage: { cpu: user + system, rss: process.memoryUsage.rss(), began } })
   })
   process.send?.({ port })
+}
+
+async function flood(publish: Hosted['publish'], { rate, ms }: Flood): Promise<void> {
+  const total = Math.round((rate * ms) / 1_000)
+  const begun = performance.now()
+  for (let sent = 0; sent < total; ) {
+    await new Promise(resolve => setTimeout(resolve, BURST_MS))
+    const due = Math.min(total, Math.floor(((performance.now() - begun) * rate) / 1_000))
+    await publish(due - sent, ROOM, MESSAGE)
+    sent = due
+  }
 }
 
 function messageOf(size: number | undefined): Message {

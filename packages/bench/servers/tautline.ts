@@ -12,6 +12,9 @@ const load = (name: string) => import(pathToFileURL(require.resolve(name)).href)
 const core = (await load('@tautline/core')) as typeof import('@tautline/core')
 const { serve, anyone } = (await load('@tautline/server')) as typeof import('@tautline/server')
 
+/** Where a page comes from, if one does. */
+const origin = process.env['BENCH_ORIGIN']
+
 const chat = chatOf(core, Number(process.env['BENCH_ENTRIES'] ?? 0))
 
 const server = await serve(
@@ -20,6 +23,7 @@ const server = await serve(
     port: PORT,
     host: '127.0.0.1',
     authenticate: () => ({ context: {} }),
+    ...(origin && { origins: [origin] }),
     limits: { rate: 2 ** 31 - 1, burst: 2 ** 31 - 1 },
   },
   {

@@ -2,8 +2,8 @@
 import { createServer } from 'node:http'
 import { Server } from 'socket.io'
 import parser from 'socket.io-msgpack-parser'
-import { items, type Message, type Post, post } from '../work.ts'
-import { host, PORT } from './host.ts'
+import { items, type Message, type Post, post } from '../../work.ts'
+import { host, PORT } from '../host.ts'
 
 type Events = {
   'rooms.post': (input: Post, answer: (message: Message) => void) => void

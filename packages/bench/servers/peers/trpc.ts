@@ -4,9 +4,9 @@ import { initTRPC } from '@trpc/server'
 import { applyWSSHandler } from '@trpc/server/adapters/ws'
 import { WebSocketServer } from 'ws'
 import * as z from 'zod'
-import { items, type Message as MessageType, post } from '../work.ts'
-import { host, PORT } from './host.ts'
-import { Count, Message, Post } from './schemas.ts'
+import { items, type Message as MessageType, post } from '../../work.ts'
+import { host, PORT } from '../host.ts'
+import { Count, Message, Post } from '../schemas.ts'
 
 const events = new EventEmitter().setMaxListeners(0)
 const t = initTRPC.create({ isDev: false })

@@ -3,9 +3,9 @@ import { EventPublisher, os } from '@orpc/server'
 import { RPCHandler } from '@orpc/server/ws'
 import { WebSocketServer } from 'ws'
 import * as z from 'zod'
-import { items, type Message as MessageType, post } from '../work.ts'
-import { host, PORT } from './host.ts'
-import { Count, Message, Post } from './schemas.ts'
+import { items, type Message as MessageType, post } from '../../work.ts'
+import { host, PORT } from '../host.ts'
+import { Count, Message, Post } from '../schemas.ts'
 
 const publisher = new EventPublisher<Record<string, MessageType>>()
 

@@ -1,8 +1,8 @@
 /** Cap'n Web over `ws`. It has no schemas: nothing is checked. */
 import { newWebSocketRpcSession, type RpcStub, RpcTarget } from 'capnweb'
 import { WebSocket, WebSocketServer } from 'ws'
-import { items, type Message, type Post, post } from '../work.ts'
-import { host, PORT } from './host.ts'
+import { items, type Message, type Post, post } from '../../work.ts'
+import { host, PORT } from '../host.ts'
 
 // It asks for the constants of the global one, which Node 20 does not have.
 Object.assign(globalThis, { WebSocket })
