@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import type { Server } from 'node:http'
-import { type AddressInfo, connect, isIPv4 } from 'node:net'
+import { type AddressInfo, connect, isIPv4, type Server } from 'node:net'
 import { networkInterfaces } from 'node:os'
 
 const MOST_TRIES = 50
