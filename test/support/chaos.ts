@@ -134,7 +134,7 @@ export class Chaos {
   #accept(client: Socket): void {
     this.#dials += 1
     if (this.refuse) {
-      client.on('error', () => undefined).resetAndDestroy()
+      reset(client.on('error', () => undefined))
       return
     }
     const server = connect({ port: this.#to(), host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
@@ -167,7 +167,7 @@ class Connection {
   cut(how: 'reset' | 'fin'): void {
     this.#over = true
     for (const socket of [this.#client, this.#server]) {
-      if (how === 'reset') socket.resetAndDestroy()
+      if (how === 'reset') reset(socket)
       else socket.destroySoon()
     }
     this.#wake()
@@ -199,7 +199,7 @@ class Connection {
       to.end()
     } catch {
       await this.#passable(way)
-      to.resetAndDestroy()
+      reset(to)
     }
   }
 
@@ -237,6 +237,12 @@ class Connection {
       await new Promise<void>(go => this.#waiting.add(go))
     }
   }
+}
+
+/** Node 20 neither resets nor closes a socket that waits to end; it would stay, and keep the process from its exit. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 function pause(ms: number): Promise<void> {

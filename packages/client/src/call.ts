@@ -28,7 +28,8 @@ export interface Line extends Carrier {
 }
 
 /** What begins a call, a stream or a publish. */
-export interface Beginning extends Pick<RequestParts, 'again' | 'opened' | 'cancelled' | 'volatile' | 'window'> {
+export interface Beginning
+  extends Pick<RequestParts, 'again' | 'opened' | 'cancelled' | 'volatile' | 'inTurn' | 'window'> {
   readonly entry: AnyEntry
   readonly action: ClientCall['action']
   /** The input, or the params of a topic. */
@@ -95,6 +96,7 @@ export function publish(
       options,
       timeout: options.timeout ?? line.settings.timeout,
       volatile,
+      inTurn: !volatile,
       prepare: () => [encodeValue(params), encodeValue(message)],
       frame: (id, [sentParams, body]) => [
         FrameType.PUBLISH,

@@ -33,7 +33,7 @@ export interface Client<Contract> {
  * before the first call or subscription, or `connection.open()`.
  *
  * @throws {TypeError} when the tree has not been through `contract()` or `outlineOf()`
- * @throws {RangeError} when a number in the options is no positive integer
+ * @throws {RangeError} when a number in the options is no integer from 1 to 2³¹ − 1
  */
 export function connect<Contract>(contract: Contract | Outline, options: ConnectOptions): Client<Contract> {
   const tree = contract as object

@@ -68,6 +68,8 @@ export type Report = (error: TautlineError, info?: { readonly entry?: string }) 
 
 const MIB = 1_048_576
 const LONGEST_MS = 3_600_000
+/** A WebSocket that is told a larger limit than this may have none at all. */
+const LARGEST = 2 ** 31 - 1
 
 const LIMITS: ClientLimits = {
   messageBytes: 16 * MIB,
@@ -82,13 +84,15 @@ const LIMITS: ClientLimits = {
 /**
  * Puts every default in its place.
  *
- * @throws {RangeError} when a number is no positive integer
+ * @throws {RangeError} when a number is no integer from 1 to 2³¹ − 1
  */
 export function settingsOf(options: ConnectOptions): Settings {
   const { clock = systemClock, WebSocket, timeout = 30_000, connectTimeout = 10_000 } = options
   const limits = { ...LIMITS, ...options.limits }
   for (const [name, value] of Object.entries({ ...limits, timeout, connectTimeout })) {
-    if (!Number.isSafeInteger(value) || value < 1) throw new RangeError(`${name} must be a positive integer`)
+    if (!Number.isInteger(value) || value < 1 || value > LARGEST) {
+      throw new RangeError(`${name} must be an integer from 1 to ${LARGEST}`)
+    }
   }
   if (timeout > LONGEST_MS) throw new RangeError(`timeout must be at most ${LONGEST_MS}`)
   return {

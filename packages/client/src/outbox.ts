@@ -34,13 +34,8 @@ export class Outbox {
     if (this.#requests.delete(request)) this.#bytes -= request.size
   }
 
-  /** The one whose turn is next; it stays until it is deleted. */
-  first(): Request | undefined {
-    for (const request of this.#requests) return request
-    return undefined
-  }
-
-  all(): Request[] {
-    return [...this.#requests]
+  /** In their order; whoever is sent is to be deleted first. */
+  [Symbol.iterator](): Iterator<Request> {
+    return this.#requests.values()
   }
 }

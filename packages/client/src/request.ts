@@ -47,6 +47,8 @@ export interface RequestParts {
   again(): Again
   /** It is worth nothing once its socket is gone; then it ends with `undefined`. */
   readonly volatile?: boolean | undefined
+  /** It comes after what was sent before it, whichever server took that. */
+  readonly inTurn?: boolean | undefined
   /** It is on its way on this exchange, which may be a second one. */
   opened?(exchange: Exchange): void
   /** Nobody waits for it any more, and a server that still works on it is told. */
@@ -99,6 +101,10 @@ export class Request {
 
   get volatile(): boolean {
     return this.#parts.volatile === true
+  }
+
+  get inTurn(): boolean {
+    return this.#parts.inTurn === true
   }
 
   /** Goes out on a session that has room for it. What cannot go fails, and concerns nobody else. */

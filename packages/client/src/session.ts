@@ -130,6 +130,12 @@ export class Session {
     return this.requests.size === 0 || (this.requests.size < calls && this.#bytes + bytes <= callBytes)
   }
 
+  /** Whether something is on its way here that what follows must not overtake. */
+  get hasTurns(): boolean {
+    for (const { inTurn } of this.requests) if (inTurn) return true
+    return false
+  }
+
   send(request: Request): void {
     this.requests.add(request)
     this.#bytes += request.size

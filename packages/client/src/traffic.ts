@@ -52,11 +52,12 @@ export class Traffic implements Line {
   submit(request: Request): void {
     if (request.answered) return
     try {
-      if (this.#outbox.size === 0 && this.#session?.hasRoomFor(request.size)) this.#session.send(request)
+      if (this.#outbox.size === 0 && this.#mayGo(request)) this.#session?.send(request)
       else if (request.volatile) request.answer({ kind: 'end', value: undefined })
       else {
         this.#open()
         if (!this.#outbox.add(request)) request.fail({ code: 'UNAVAILABLE', message: 'too much waits to be sent' })
+        else if (this.#leaving) this.flush()
       }
     } catch (error) {
       request.answer({ kind: 'fail', error: TautlineError.from(error) })
@@ -66,15 +67,28 @@ export class Traffic implements Line {
   withdraw(request: Request): void {
     this.#outbox.delete(request)
     if (this.#session?.withdraw(request)) this.flush()
-    if (this.#leaving?.withdraw(request) && this.#leaving.requests.size === 0) this.left()
+    if (!this.#leaving?.withdraw(request)) return
+    if (this.#leaving.requests.size === 0) this.left()
+    else this.flush()
   }
 
   /** Sends what waits, as far as there is room. */
   flush(): void {
-    for (let next = this.#outbox.first(); next && this.#session?.hasRoomFor(next.size); next = this.#outbox.first()) {
+    for (const next of this.#outbox) {
+      if (this.#waitsItsTurn(next)) continue
+      if (!this.#session?.hasRoomFor(next.size)) return
       this.#outbox.delete(next)
       this.#session.send(next)
     }
+  }
+
+  #mayGo(request: Request): boolean {
+    return this.#session?.hasRoomFor(request.size) === true && !this.#waitsItsTurn(request)
+  }
+
+  /** The server that is left may be slower than the next one: what must not overtake waits for the answers of it. */
+  #waitsItsTurn({ inTurn }: Request): boolean {
+    return inTurn && this.#leaving?.hasTurns === true
   }
 
   /** Another session takes the place of the one before, which is lost. */
@@ -112,6 +126,6 @@ export class Traffic implements Line {
   stop(why: Why): void {
     this.lose(why)
     this.left(why)
-    for (const request of this.#outbox.all()) request.fail(why)
+    for (const request of [...this.#outbox]) request.fail(why)
   }
 }

@@ -415,6 +415,54 @@ describe('a server that leaves', () => {
     expect(await leftOver()).toEqual(NOTHING)
   })
 
+  it('is not overtaken by what is published after it: that waits for its answers, and calls do not', async () => {
+    const { api, server, clock, leftOver } = await online()
+    const publish = (text: string) => watch(api.feed({ room: 'a' }).publish(text))
+    const [first, second, long] = [publish('1'), publish('2'), watch(api.say('long'))]
+    await clock.settle()
+    const old = server.session
+    old.peer.send([FrameType.DRAIN, { inMs: 0, graceMs: 5_000 }])
+    server.greet = dialled => server.begin(dialled)
+    server.handle = ({ exchange, frame }) => exchange.end(frame[0] === FrameType.PUBLISH ? ['e', 9] : 'short')
+    await clock.advance(20)
+    expect(server.session).not.toBe(old)
+    const arrived = () => server.session.asked.map(({ frame }) => frame[frame[0] === FrameType.PUBLISH ? 4 : 3])
+    const [third, short] = [publish('3'), watch(api.say('short'))]
+    await clock.settle()
+    expect(arrived()).toEqual(['short'])
+    expect(short.value).toBe('short')
+    old.asked[1]?.exchange.end(['e', 8])
+    await clock.settle()
+    expect([first.settled, second.settled, third.settled]).toEqual([0, 1, 0])
+    old.asked[0]?.exchange.end(['e', 7])
+    await clock.settle()
+    expect(arrived()).toEqual(['short', '3'])
+    expect([first.value, second.value, third.value]).toEqual(['7.e', '8.e', '9.e'])
+    old.asked[2]?.exchange.end('long')
+    await clock.settle()
+    expect(long.value).toBe('long')
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+
+  it('keeps what is published after it waiting no longer than its grace', async () => {
+    const { api, server, clock, leftOver } = await online()
+    const publish = (text: string, idempotencyKey?: string) =>
+      watch(api.feed({ room: 'a' }).publish(text, { idempotencyKey }))
+    const [lost, keyed] = [publish('1'), publish('2', 'k')]
+    await clock.settle()
+    server.session.peer.send([FrameType.DRAIN, { inMs: 0, graceMs: 5_000 }])
+    server.handle = ({ exchange }) => exchange.end(['e', 9])
+    await clock.advance(20)
+    const next = publish('3')
+    await clock.advance(4_900)
+    expect(next.settled).toBe(0)
+    await clock.advance(200)
+    expect(lost.error).toMatchObject({ code: 'UNAVAILABLE', mayHaveRun: true })
+    expect([keyed.value, next.value]).toEqual(['9.e', '9.e'])
+    expect(server.session.asked.map(({ frame }) => frame[4])).toEqual(['2', '3'])
+    expect(await leftOver()).toEqual(NOTHING)
+  })
+
   it('is left at once when nothing is open', async () => {
     const { server, clock, leftOver } = await online()
     const [first] = server.dials

@@ -91,6 +91,7 @@ describe('sessions that wait for their clients', () => {
   it('never pass a limit, whatever comes and goes, and each is lost once or comes back', () => {
     const steps = fc.array(fc.record({ back: fc.boolean(), who: fc.nat(5), bytes: fc.nat(400), ms: fc.nat(8_000) }), {
       maxLength: 60,
+      size: 'max',
     })
     void fc.assert(
       fc.property(steps, moves => {

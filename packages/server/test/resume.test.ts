@@ -330,7 +330,10 @@ describe('whatever is cut, and wherever', () => {
   }
 
   it('every call is run once and answered once, in order', async () => {
-    const cuts = fc.array(fc.record({ after: fc.integer({ min: 1, max: CALLS }), up: fc.boolean() }), { maxLength: 8 })
+    const cuts = fc.array(fc.record({ after: fc.integer({ min: 1, max: CALLS }), up: fc.boolean() }), {
+      maxLength: 8,
+      size: 'max',
+    })
     await fc.assert(
       fc.asyncProperty(cuts, async plan => {
         await callAll(plan)

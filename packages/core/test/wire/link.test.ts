@@ -237,7 +237,7 @@ describe('a link', () => {
       { weight: 1, arbitrary: fc.constant('wait' as const) },
     )
     await fc.assert(
-      fc.property(fc.array(fc.tuple(step, fc.nat(3)), { maxLength: 200 }), steps => {
+      fc.property(fc.array(fc.tuple(step, fc.nat(3)), { maxLength: 200, size: 'max' }), steps => {
         clock = new VirtualClock()
         deadlines = new Deadlines(clock, 100)
         const [client, server] = [side('server'), side('client')]

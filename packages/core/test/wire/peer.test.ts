@@ -278,8 +278,8 @@ describe('a source that is pumped', () => {
   it('never stops for good, and never exceeds its credit by more than one item, whatever the interleaving', async () => {
     const model = fc.record({
       window: fc.integer({ min: 1, max: 400 }),
-      sizes: fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 60 }),
-      cuts: fc.array(fc.boolean(), { maxLength: 30 }),
+      sizes: fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 60, size: 'max' }),
+      cuts: fc.array(fc.boolean(), { maxLength: 30, size: 'max' }),
     })
     await fc.assert(
       fc.asyncProperty(model, async ({ window, sizes, cuts }) => {
