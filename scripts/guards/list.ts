@@ -390,9 +390,9 @@ export const guards: readonly Guard[] = [
   {
     row: 16,
     does: 'sends no instance of a class',
-    file: `${WIRE}/encode.ts`,
+    file: `${WIRE}/codec.ts`,
     find: 'throw new EncodeError(`an instance of ${value.constructor.name}: send a plain object`)',
-    replace: 'this.#map(value, depth)',
+    replace: 'return null',
     test: inCore('wire/codec'),
   },
   {
@@ -426,7 +426,7 @@ export const guards: readonly Guard[] = [
     row: 19,
     does: 'refuses what is no UTF-8',
     file: `${WIRE}/scan.ts`,
-    find: "if (i < end && !isUtf8(bytes, i, end)) refuse('a string that is no UTF-8')",
+    find: "if (judgement === Utf8.BROKEN) refuse('a string that is no UTF-8')",
     replace: '',
     test: inCore('wire/scan'),
     name: 'strings that are no UTF-8',

@@ -1,18 +1,39 @@
-import { Decoder, decodeTimestampExtension } from '@msgpack/msgpack'
-import { Encoder } from './encode.ts'
+import {
+  Decoder,
+  decodeTimestampExtension,
+  Encoder,
+  type ExtData,
+  encodeDateToTimeSpec,
+  encodeTimeSpecToTimestamp,
+} from '@msgpack/msgpack'
 import { Encoded, EncodeError } from './encoded.ts'
 import * as Extension from './extension.ts'
-import type { Frame } from './frames.ts'
+import { type Frame, ProtocolError } from './frames.ts'
 import { ONE_FRAME, SCAN_LIMITS, Scan, type ScanLimits, scanMessage, scanValue } from './scan.ts'
+import { keep } from './slab.ts'
+import { holdsLoneSurrogate } from './utf8.ts'
 
 export { Encoded, EncodeError } from './encoded.ts'
 
+/** An encoder's own memory grows with what it writes; above this many bytes it is given away. */
+const LARGE = 262_144
+/** What an encoder has room for at first, beside binary that is known to come, in bytes. */
+const ROOM = 2_048
+/** Ends a cycle. What is too deep for the other side is for the scan, which sees into extensions. */
+const DEEPEST = SCAN_LIMITS.depth + 2
+
+const ascii = new TextEncoder()
 const dense = new WeakSet<Uint8Array>()
 const scratch = new Scan()
 let idle: Scan | undefined = new Scan()
-let idleEncoder: Encoder | undefined
-/** Only for what it reads: an encoder of our own checks in the same pass what the scan would find afterwards. */
-const decoder = new Decoder({ extensionCodec: { tryToEncode: () => null, decode: decodeExtension } })
+/** How many Maps and Sets are being encoded, one in another. */
+let nesting = 0
+
+const extensionCodec = { tryToEncode, decode: decodeExtension }
+const newEncoder = (initialBufferSize = ROOM) =>
+  new Encoder({ extensionCodec, maxDepth: DEEPEST, ignoreUndefined: true, initialBufferSize })
+let encoder = newEncoder()
+const decoder = new Decoder({ extensionCodec })
 
 /**
  * Scans a message, then decodes it frame by frame. Nothing is told when any part of it is unsafe. What is told is the
@@ -67,11 +88,15 @@ export function decodeValue(bytes: Uint8Array): unknown {
  * @throws {@link EncodeError} when a value cannot be sent
  */
 export function encodeFrame(frame: Frame): Uint8Array {
-  return encodeWith(encoder => {
-    const bytes = encoder.frame(frame)
-    if (encoder.containers > bytes.length / 4 + 1) dense.add(bytes)
-    return bytes
-  })
+  const fields = withoutTail(frame)
+  const binary = binaryOf(fields)
+  if (binary > LARGE) encoder = newEncoder(binary + ROOM)
+  const encoded = fields.some(isEncoded) ? joined(fields) : encode(fields)
+  const containers = checked(encoded, fields, scanMessage)
+  // What is large was given away by the encoder, and is copied by nobody.
+  const bytes = encoded.buffer.byteLength > LARGE ? encoded : keep(encoded)
+  if (containers > bytes.length / 4 + 1) dense.add(bytes)
+  return bytes
 }
 
 /**
@@ -80,7 +105,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
  * @throws {@link EncodeError} when it cannot be sent
  */
 export function encodeValue(value: unknown): Encoded {
-  return new Encoded(unshared(encodeWith(encoder => encoder.value(value))))
+  const shared = encode(value)
+  checked(shared, value, scanValue)
+  return new Encoded(shared.slice())
 }
 
 /**
@@ -96,25 +123,61 @@ export function travelsAlone(frame: Uint8Array): boolean {
  * for all of them.
  */
 export function unshared(frame: Uint8Array): Uint8Array {
-  if (frame.buffer.byteLength < frame.length * 2) return frame
+  if (frame.buffer.byteLength === frame.length) return frame
   const own = frame.slice()
   if (dense.has(frame)) dense.add(own)
   return own
 }
 
-/** With the one encoder there is; what a getter encodes meanwhile gets one of its own. */
-function encodeWith(encode: (encoder: Encoder) => Uint8Array): Uint8Array {
-  const encoder = idleEncoder ?? new Encoder()
-  idleEncoder = undefined
+/** The value's bytes in the encoder's own memory: to be copied before anything else is encoded. */
+function encode(value: unknown): Uint8Array {
+  const outer = nesting
   try {
-    return encode(encoder)
+    const shared = encoder.encodeSharedRef(value)
+    if (shared.buffer.byteLength > LARGE) encoder = newEncoder()
+    return shared
   } catch (error) {
     if (error instanceof EncodeError) throw error
-    // A getter's, or of bytes that an engine brought.
+    // The encoder's, at the end of a cycle, or a getter's.
     throw new EncodeError(error instanceof Error ? error.message : String(error), { cause: error })
   } finally {
-    idleEncoder = encoder
+    nesting = outer
   }
+}
+
+/** The frame of which some fields are encoded already. */
+function joined(fields: readonly unknown[]): Uint8Array {
+  const parts: Uint8Array[] = []
+  let size = 1
+  for (const field of fields) {
+    const part = isEncoded(field) ? field.bytes : encode(field).slice()
+    parts.push(part)
+    size += part.length
+  }
+  const bytes = new Uint8Array(size)
+  bytes[0] = 0x90 | fields.length
+  let at = 1
+  for (const part of parts) {
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}
+
+/**
+ * Throws for what the other side would refuse: who sends that loses the socket, not the call. Returns how many
+ * containers there are.
+ */
+function checked(bytes: Uint8Array, value: unknown, scan: typeof scanMessage): number {
+  try {
+    scan(bytes, SCAN_LIMITS, scratch)
+  } catch (error) {
+    throw error instanceof ProtocolError ? new EncodeError(error.reason, { cause: error }) : error
+  }
+  const { containers } = scratch
+  // For half a surrogate pair in a long string the encoder writes U+FFFD; in a short one the scan has found it.
+  if (scratch.hasReplacement && holdsLoneSurrogate(value)) throw new EncodeError('a string with half a surrogate pair')
+  return containers
 }
 
 /** All frames in one go, which takes half as long as one after another. */
@@ -158,6 +221,28 @@ function decodeScanned(bytes: Uint8Array): readonly unknown[] {
   return decoder.decode(bytes) as readonly unknown[]
 }
 
+/** Asked by the encoder for everything that is no primitive: an extension, or `null` for what it knows itself. */
+function tryToEncode(value: unknown): ExtData | null {
+  if (typeof value === 'bigint') return { type: Extension.BIGINT, data: ascii.encode(String(value)) }
+  if (typeof value !== 'object' || value === null) throw new EncodeError(`a ${typeof value}`)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null || Array.isArray(value)) return null
+  // By tag and not by `instanceof`: what another realm made (a frame, a test's sandbox) is as good.
+  switch (Object.prototype.toString.call(value)) {
+    case '[object Uint8Array]':
+      return null
+    case '[object Date]':
+      return { type: Extension.TIMESTAMP, data: timestampOf(value as Date) }
+    case '[object Map]':
+      return { type: Extension.MAP, data: payloadOf([...(value as Map<unknown, unknown>)].flat()) }
+    case '[object Set]':
+      return { type: Extension.SET, data: payloadOf([...(value as Set<unknown>)]) }
+    case '[object Object]':
+      if (Object.getPrototypeOf(prototype) === null) return null
+  }
+  throw new EncodeError(`an instance of ${value.constructor.name}: send a plain object`)
+}
+
 function decodeExtension(data: Uint8Array, type: number): unknown {
   if (type === Extension.TIMESTAMP) return decodeTimestampExtension(data)
   if (type === Extension.BIGINT) return BigInt(String.fromCharCode(...data))
@@ -166,4 +251,35 @@ function decodeExtension(data: Uint8Array, type: number): unknown {
   const map = new Map<unknown, unknown>()
   for (let i = 0; i < elements.length; i += 2) map.set(elements[i], elements[i + 1])
   return map
+}
+
+function timestampOf(date: Date): Uint8Array {
+  if (Number.isNaN(date.getTime())) throw new EncodeError('an invalid Date')
+  return encodeTimeSpecToTimestamp(encodeDateToTimeSpec(date))
+}
+
+/** What a Map or a Set holds, as one array; the encoder that is at work makes itself a helper for that. */
+function payloadOf(elements: readonly unknown[]): Uint8Array {
+  nesting += 1
+  if (nesting > DEEPEST) throw new EncodeError('too deep')
+  const data = encoder.encodeSharedRef(elements)
+  nesting -= 1
+  return data
+}
+
+/** Bytes of the binary that stands in a frame by itself: in memory of just its size it is written once. */
+function binaryOf(fields: readonly unknown[]): number {
+  let bytes = 0
+  for (const field of fields) if (field instanceof Uint8Array) bytes += field.length
+  return bytes
+}
+
+function isEncoded(value: unknown): value is Encoded {
+  return value instanceof Encoded
+}
+
+function withoutTail(frame: Frame): readonly unknown[] {
+  let length: number = frame.length
+  while (frame[length - 1] === undefined) length -= 1
+  return length === frame.length ? frame : frame.slice(0, length)
 }

@@ -2,7 +2,7 @@ import * as Extension from './extension.ts'
 import { refuse } from './frames.ts'
 
 /** Most decimal digits of a bigint. */
-export const MOST_DIGITS = 1_024
+const MOST_DIGITS = 1_024
 const LAST_NANOSECOND = 999_999_999
 /** The furthest second that a `Date` reaches. */
 const LAST_SECOND = 8_640_000_000_000

@@ -1,7 +1,7 @@
 import * as Extension from './extension.ts'
 import { checkBigint, checkCollection, checkTimestamp, unsigned } from './extensions.ts'
 import { refuse } from './frames.ts'
-import { isUtf8 } from './utf8.ts'
+import { judgeUtf8, Utf8 } from './utf8.ts'
 
 /** What a message may hold. */
 export interface ScanLimits {
@@ -26,6 +26,8 @@ export class Scan {
   frames = 0
   /** Whether anything in it is binary. */
   hasBin = false
+  /** Whether U+FFFD is in a string. */
+  hasReplacement = false
   /** Arrays, maps, bins and extensions. */
   containers = 0
 }
@@ -62,6 +64,7 @@ export function scanValue(bytes: Uint8Array, limits: ScanLimits, found: Scan): v
 function begin(found: Scan): void {
   found.frames = 0
   found.hasBin = false
+  found.hasReplacement = false
   found.containers = 0
 }
 
@@ -164,7 +167,7 @@ function element(bytes: Uint8Array, start: number, outer: number, limits: ScanLi
     if (sort === STRING) {
       if (at + size > end) refuse('a message that is cut short')
       if (isKey && size === PROTO.length && isProto(bytes, at)) refuse('a key "__proto__"')
-      checkText(bytes, at, size)
+      checkText(bytes, at, size, found)
       at += size
       continue
     }
@@ -239,9 +242,12 @@ function isProto(bytes: Uint8Array, at: number): boolean {
   return true
 }
 
-function checkText(bytes: Uint8Array, at: number, size: number): void {
+function checkText(bytes: Uint8Array, at: number, size: number, found: Scan): void {
   const end = at + size
   let i = at
   if (size < SHORT) while (i < end && (bytes[i] as number) < 0x80) i += 1
-  if (i < end && !isUtf8(bytes, i, end)) refuse('a string that is no UTF-8')
+  if (i === end) return
+  const judgement = judgeUtf8(bytes, i, end)
+  if (judgement === Utf8.BROKEN) refuse('a string that is no UTF-8')
+  if (judgement === Utf8.REPLACED) found.hasReplacement = true
 }

@@ -1,11 +1,18 @@
+/** What some bytes are as UTF-8. */
+export const Utf8 = {
+  /** Not UTF-8 as Unicode has it: something overlong, a surrogate, a character cut short. */
+  BROKEN: 0,
+  WHOLE: 1,
+  /** Whole, and U+FFFD is in it: perhaps what an encoder wrote for something that it could not encode. */
+  REPLACED: 2,
+} as const
+
 /** From so many bytes on, looking at 16 of them at once pays for the view that it takes. */
 const LONG = 256
 
-/**
- * Whether the bytes from `at` up to `end` are UTF-8 as Unicode has it: nothing overlong, no surrogate, no character cut
- * short. Decoders take more than that, and each takes something else.
- */
-export function isUtf8(bytes: Uint8Array, at: number, end: number): boolean {
+/** Judges the bytes from `at` up to `end`. Decoders take more than UTF-8 is, and each takes something else. */
+export function judgeUtf8(bytes: Uint8Array, at: number, end: number): number {
+  let judgement: number = Utf8.WHOLE
   let i = end - at < LONG ? at : endOfAscii(bytes, at, end)
   while (i < end) {
     const first = bytes[i] as number
@@ -14,16 +21,17 @@ export function isUtf8(bytes: Uint8Array, at: number, end: number): boolean {
       continue
     }
     const size = first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0
-    if (size === 0 || i + size > end) return false
+    if (size === 0 || i + size > end) return Utf8.BROKEN
     const second = bytes[i + 1] as number
-    if (second < lowest(first) || second > highest(first)) return false
+    if (second < lowest(first) || second > highest(first)) return Utf8.BROKEN
     if (size > 2) {
       const third = bytes[i + 2] as number
-      if ((third & 0xc0) !== 0x80 || (size > 3 && ((bytes[i + 3] as number) & 0xc0) !== 0x80)) return false
+      if ((third & 0xc0) !== 0x80 || (size > 3 && ((bytes[i + 3] as number) & 0xc0) !== 0x80)) return Utf8.BROKEN
+      if (first === 0xef && second === 0xbf && third === 0xbd) judgement = Utf8.REPLACED
     }
     i += size
   }
-  return true
+  return judgement
 }
 
 /** The second byte's range depends on the first: nothing overlong, no surrogate, nothing above U+10FFFF. */
@@ -48,4 +56,12 @@ function endOfAscii(bytes: Uint8Array, at: number, end: number): number {
     i += 4
   }
   return aligned + i * 4
+}
+
+/** Whether half a surrogate pair is anywhere in a value's strings; the value must have been encoded, so it ends. */
+export function holdsLoneSurrogate(value: unknown): boolean {
+  if (typeof value === 'string') return /\p{Surrogate}/u.test(value)
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value)) return false
+  if (Array.isArray(value) || value instanceof Map || value instanceof Set) return [...value].some(holdsLoneSurrogate)
+  return Object.entries(value).some(holdsLoneSurrogate)
 }

@@ -142,6 +142,13 @@ describe('values', () => {
   cycle.push(cycle)
   const cyclicMap = new Map<string, unknown>()
   cyclicMap.set('self', cyclicMap)
+  let asked = 0
+  const fickle = {
+    get a() {
+      asked += 1
+      return asked % 2 === 1 ? 1 : undefined
+    },
+  }
   const throwing = {
     get a() {
       throw new Error('not today')
@@ -162,15 +169,16 @@ describe('values', () => {
     ['an object with a prototype of its own', Object.create({ inherited: 1 }), 'an instance of Object'],
     ['an encoded value inside another', [encodeValue(1)], 'an instance of Encoded'],
     ['an invalid Date', new Date(Number.NaN), 'an invalid Date'],
-    ['half a surrogate pair in a short string', '\ud800', 'half a surrogate pair'],
+    ['half a surrogate pair in a short string', '\ud800', 'a string that is no UTF-8'],
     ['half a surrogate pair in a long string', `${'x'.repeat(100)}\udc00`, 'half a surrogate pair'],
     ['half a surrogate pair in a key', { [`${'x'.repeat(100)}\ud800`]: 1 }, 'half a surrogate pair'],
     ['half a surrogate pair in a Map', new Map([[1, `${'x'.repeat(100)}\ud800`]]), 'half a surrogate pair'],
     ['half a surrogate pair beside a true U+FFFD', ['\ufffd', `${'x'.repeat(100)}\ud800`], 'half a surrogate pair'],
-    ['an array that holds itself', cycle, 'too deep'],
+    ['an array that holds itself', cycle, 'Too deep'],
     ['a Map that holds itself', cyclicMap, 'too deep'],
     ['a bigint of 1,025 digits', BigInt('9'.repeat(1_025)), 'too many digits'],
     ['a key "__proto__"', JSON.parse('{"__proto__":{"polluted":true}}'), '__proto__'],
+    ['a getter that changes its mind', fickle, 'promises more than it holds'],
     ['a getter that throws', throwing, 'not today'],
   ])('%s cannot be sent, and says so here', (_, value, why) => {
     for (const attempt of [

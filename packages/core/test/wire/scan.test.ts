@@ -39,12 +39,12 @@ describe('what a scan finds', () => {
     expect([...found.ends.subarray(0, 5_000)]).toEqual(Array.from({ length: 5_000 }, (_, i) => 2 * (i + 1)))
   })
 
-  it('whether anything is binary, and how many containers there are', () => {
+  it('whether anything is binary, how many containers there are, whether U+FFFD is among the characters', () => {
     const found = new Scan()
-    scanMessage(framed('93 c4 01 00 80 a1 61'), SCAN_LIMITS, found)
-    expect(found).toMatchObject({ hasBin: true, containers: 4 })
+    scanMessage(framed('93 c4 01 00 80 a3 efbfbd'), SCAN_LIMITS, found)
+    expect(found).toMatchObject({ hasBin: true, containers: 4, hasReplacement: true })
     scanMessage(framed('90'), SCAN_LIMITS, found)
-    expect(found).toMatchObject({ frames: 1, hasBin: false, containers: 2 })
+    expect(found).toMatchObject({ frames: 1, hasBin: false, containers: 2, hasReplacement: false })
   })
 })
 
