@@ -254,6 +254,15 @@ export const guards: readonly Guard[] = [
     test: inServer('limits'),
   },
   {
+    row: 8,
+    does: 'takes no limit of a client that would be none',
+    file: `${CLIENT}/options.ts`,
+    find: ' || value > LARGEST) {',
+    replace: ') {',
+    test: inClient('connection'),
+    name: 'connect refuses',
+  },
+  {
     row: 9,
     does: 'refuses what promises more than it holds',
     file: `${WIRE}/scan.ts`,

@@ -23,14 +23,18 @@ const server = await serve(
   {
     echo: text => text,
     order: items => items.length,
-    hold: (_, { signal }) =>
-      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
+    hold: (_, { signal }) => interest(signal),
+    sink: (_, { signal }) => interest(signal),
     async *noise() {
       for (;;) yield new Uint8Array(16_384)
     },
     feed: { subscribe: () => undefined },
   },
 )
+
+function interest(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+}
 
 /** Everybody who listens to the big room is sent this, again and again, as soon as somebody does. */
 const message = new Uint8Array(16_384)

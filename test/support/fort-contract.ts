@@ -11,6 +11,8 @@ export const fort = contract({
   }),
   /** Answers when its caller loses interest. */
   hold: procedure({ input: z.number() }),
+  /** Reads nothing that is sent to it, for as long as its caller has any interest. */
+  sink: stream({ up: z.number() }),
   noise: stream({ down: z.instanceof(Uint8Array) }),
   feed: topic({ params: z.object({ room: z.string() }), message: z.instanceof(Uint8Array), retain: { count: 100 } }),
 })

@@ -149,6 +149,46 @@ export const sieges: readonly Siege[] = [
       }),
   },
   {
+    name: 'messages that are too large, announced or sent',
+    closes: [1009],
+    run: (port, scale) =>
+      sessions(port, scale === 'small' ? 20 : 300, async (raider, n) => {
+        const large = webSocketFrame(Head.BINARY, new Uint8Array(n % 4 ? 1_048_577 : 8_000_000))
+        await raider.shove(n % 2 ? large : large.subarray(0, 20), 500)
+      }),
+  },
+  {
+    name: 'items that nobody reads, and outcomes that have to be kept',
+    run: (port, scale) =>
+      sessions(port, scale === 'small' ? 10 : 100, async (raider, n) => {
+        for (let id = 1; id <= (scale === 'small' ? 20 : 200); id++) {
+          const items = Array.from({ length: 500 }, (_, at): Frame => [FrameType.ITEM, id, at])
+          const kept = message([FrameType.CALL, id, 'echo', 'x'.repeat(60_000), { key: `${n} ${id}` }])
+          await raider.shove(n % 2 ? kept : message([FrameType.CALL, id, 'sink', null, undefined], ...items), 200)
+        }
+      }),
+  },
+  {
+    name: 'sessions that come, go and come again',
+    async run(port, scale) {
+      const raiders: Raider[] = []
+      for (let round = 0; round < (scale === 'small' ? 5 : 100); round++) {
+        const some = await sessions(port, 60, (raider, n) =>
+          raider.write(
+            message(
+              [FrameType.SUBSCRIBE, 1, 'feed', { room: `${round} ${n}` }, undefined],
+              [FrameType.TOKEN, `raider-${Math.floor(n / 30)}`],
+            ),
+          ),
+        )
+        for (const [n, raider] of some.entries()) if (n % 2) raider.leave()
+        for (const raider of raiders.splice(0)) raider.leave()
+        raiders.push(...some)
+      }
+      return raiders
+    },
+  },
+  {
     name: 'one client that calls as fast as it can',
     async run(port, scale) {
       const flooder = await Raider.joined(port, { token: 'flooder' })

@@ -147,12 +147,16 @@ describe('a connection', () => {
   })
 })
 
-it.each([{ timeout: 0 }, { timeout: 3_600_001 }, { connectTimeout: 1.5 }, { limits: { outboxBytes: Number.NaN } }])(
-  'connect refuses %j',
-  options => {
-    expect(() => scene(options)).toThrow(RangeError)
-  },
-)
+it.each([
+  { timeout: 0 },
+  { timeout: 3_600_001 },
+  { connectTimeout: 1.5 },
+  { limits: { outboxBytes: Number.NaN } },
+  { limits: { messageBytes: 2 ** 31 } },
+  { limits: { messageBytes: 2 ** 32 } },
+])('connect refuses %j', options => {
+  expect(() => scene(options)).toThrow(RangeError)
+})
 
 describe('a dial', () => {
   it('is tried again for ever, with full jitter over 2, 2, 4, 8, 16 and then 20 s', async () => {

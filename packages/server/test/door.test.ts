@@ -79,9 +79,13 @@ describe('a port of its own', () => {
     const drip = setInterval(() => dripping.write('X-A: b\r\n'), 100)
     await Promise.all([mute.gone, dripping.gone])
     clearInterval(drip)
-    const long = new Wire(port).upgrade('/live', { 'X-Long': 'x'.repeat(2_000) })
+    const long = new Wire(port).upgrade('/live', { 'X-Long': 'x'.repeat(1_000) })
     await long.gone
     expect(long.text).toMatch(/^HTTP\/1.1 431 /)
+    const fits = new Wire(port).upgrade('/live', { 'X-Long': 'x'.repeat(600) })
+    await fits.until(/\r\n\r\n/)
+    expect(fits.text).toMatch(/^HTTP\/1.1 101 /)
+    fits.socket.destroy()
   })
 })
 

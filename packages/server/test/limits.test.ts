@@ -16,6 +16,18 @@ describe('limits', () => {
     expect(limitsOf({ depth: 64 }).depth).toBe(64)
   })
 
+  it.each(Object.keys(limitsOf()))('refuse what %s cannot be, and take what it can', name => {
+    const [, least, most] = messageOf({ [name]: Number.NaN }).match(/must be an integer from (\d+) to (\d+)$/) ?? []
+    for (const value of [Number(least) - 1, Number(most) + 1, 2 ** 31, 2 ** 32 + 1, -1, 1.5, '5']) {
+      expect(messageOf({ [name]: value })).toBe(`limits.${name} must be an integer from ${least} to ${most}`)
+    }
+    expect(messageOf({ [name]: Number(least) })).toBe('')
+    // Nothing can be above it.
+    expect(messageOf({ [name]: Number(most) })).toBe(
+      name === 'lowWaterBytes' ? 'limits.lowWaterBytes must be below limits.highWaterBytes' : '',
+    )
+  })
+
   it('refuse what is no limit', () => {
     expect(() => limitsOf({ mesageBytes: 5 } as Partial<ServerLimits>)).toThrow('limits.mesageBytes: there is no such')
     expect(() => limitsOf(JSON.parse('{"__proto__": {"rate": 1}}'))).toThrow('limits.__proto__')
@@ -44,3 +56,13 @@ describe('limits', () => {
     })
   })
 })
+
+/** What is wrong with them, if anything. */
+function messageOf(given: object): string {
+  try {
+    limitsOf(given)
+    return ''
+  } catch (error) {
+    return (error as Error).message
+  }
+}

@@ -147,6 +147,14 @@ describe('a WebSocket that is misused', () => {
     const port = await serving({ limits: { chunks: 64 } })
     const wire = await upgraded(port)
     wire.socket.setNoDelay(true)
+    const call = masked(FIN | BINARY, encodeFrame([FrameType.CALL, 1, 'echo', 'x'.repeat(60), undefined]))
+    for (const byte of call.subarray(0, 60)) {
+      wire.write(Uint8Array.of(byte))
+      await new Promise(resolve => setTimeout(resolve, 1))
+    }
+    wire.write(call.subarray(60))
+    await wire.until(/xxxx/)
+    wire.text = ''
     wire.write(masked(FIN | BINARY, new Uint8Array(1_000)).subarray(0, 20))
     const drip = setInterval(() => wire.write('x'), 1)
     await wire.gone
