@@ -38,6 +38,11 @@ export class Arrival {
     this.secure = secure
   }
 
+  /** The page that asks, where it is one. Looked for before anything is taken apart. */
+  get origin(): string | undefined {
+    return this.#headers.includes('"origin":') ? this.headers['origin'] : undefined
+  }
+
   /** By lower-case name; several of one name are joined as HTTP joins them. Made anew each time. */
   get headers(): Readonly<Record<string, string>> {
     return Object.assign(Object.create(null), JSON.parse(this.#headers))

@@ -3,6 +3,7 @@ import { CloseCode, type Deadlines, reasonOf } from '@tautline/core/wire'
 import { type Arrival, cookiesOf } from './arrival.ts'
 import type { Failures } from './failures.ts'
 import { anyone } from './handlers.ts'
+import { isThenable } from './thenable.ts'
 
 /** What `authenticate` is asked about. */
 export interface AuthenticateRequest {
@@ -68,34 +69,59 @@ export class Authenticator {
     this.#failures = failures
   }
 
-  /** Never rejects. */
-  ask(token: string | undefined, arrival: Arrival, previous: unknown): Promise<Verdict> {
+  /** A verdict, or a promise of one that never rejects: only where `authenticate` is asynchronous. */
+  ask(token: string | undefined, arrival: Arrival, previous: unknown): Verdict | Promise<Verdict> {
+    if (this.#authenticate === anyone) return { kind: 'known', credentials: ANYONE }
+    try {
+      const found = this.#authenticate(requestOf(token, arrival, previous))
+      return isThenable(found) ? this.#inTime(this.#judge(found)) : known(found)
+    } catch (thrown) {
+      return this.#refusal(thrown)
+    }
+  }
+
+  async #judge(found: PromiseLike<Authenticated<unknown>>): Promise<Verdict> {
+    try {
+      return known(await found)
+    } catch (thrown) {
+      return this.#refusal(thrown)
+    }
+  }
+
+  #inTime(verdict: Promise<Verdict>): Promise<Verdict> {
     return new Promise(resolve => {
       const deadline = this.#deadlines.add(this.#withinMs, () => {
         resolve({ kind: 'refused', code: CloseCode.OVERLOADED, reason: 'authentication takes too long' })
       })
-      void this.#judge(token, arrival, previous).then(verdict => {
+      void verdict.then(found => {
         this.#deadlines.delete(deadline)
-        resolve(verdict)
+        resolve(found)
       })
     })
   }
 
-  async #judge(token: string | undefined, arrival: Arrival, previous: unknown): Promise<Verdict> {
-    if (this.#authenticate === anyone) return { kind: 'known', credentials: ANYONE }
-    const { headers, address, url } = arrival
-    const cookies = cookiesOf(headers['cookie'])
-    try {
-      const found = await this.#authenticate({ token, headers, cookies, address, url, previous })
-      return { kind: 'known', credentials: credentialsOf(found) }
-    } catch (thrown) {
-      return refusalOf(thrown) ?? this.#failed(thrown)
-    }
-  }
-
-  #failed(thrown: unknown): Verdict {
+  #refusal(thrown: unknown): Verdict {
+    const refusal = refusalOf(thrown)
+    if (refusal) return refusal
     const incident = this.#failures.report(thrown, 'authenticate')
     return { kind: 'refused', code: CloseCode.OVERLOADED, reason: `authentication failed, incident ${incident}` }
+  }
+}
+
+/** Headers and cookies are read when they are asked for: many applications look at the token alone. */
+function requestOf(token: string | undefined, arrival: Arrival, previous: unknown): AuthenticateRequest {
+  const { address, url } = arrival
+  return {
+    token,
+    get headers() {
+      return arrival.headers
+    },
+    get cookies() {
+      return cookiesOf(arrival.headers['cookie'])
+    },
+    address,
+    url,
+    previous,
   }
 }
 
@@ -116,6 +142,10 @@ const REFUSALS: ReadonlyMap<string, number> = new Map([
 ])
 
 const ANYONE: Credentials = { context: undefined, identity: undefined, lifeMs: Number.POSITIVE_INFINITY }
+
+function known(found: Authenticated<unknown> | undefined): Verdict {
+  return { kind: 'known', credentials: credentialsOf(found) }
+}
 
 /** A handler that forgot to return must not let anybody in. */
 function credentialsOf(found: Authenticated<unknown> | undefined): Credentials {

@@ -12,7 +12,7 @@ export interface Ending {
 
 /** The client said goodbye, or broke the rules: nobody waits for an answer. */
 export function leaving(code: number, reason: string): Ending {
-  return { code, reason, error: unavailable('the client is gone') }
+  return { code, reason, error: GONE }
 }
 
 /** The client is not, or no longer, who it was. */
@@ -51,3 +51,6 @@ export const CUT_OFF: Ending = { ...MOVED, told: true }
 function unavailable(message: string): TautlineError {
   return new TautlineError('UNAVAILABLE', message, { mayHaveRun: true })
 }
+
+/** Made once: most clients say goodbye when nothing of theirs is open. */
+const GONE = unavailable('the client is gone')

@@ -10,8 +10,6 @@ export function upgradeOnlyServer({ requestMs, requestHeadBytes }: ServerLimits)
     connectionsCheckingInterval: 1_000,
     maxHeaderSize: requestHeadBytes,
     keepAliveTimeout: 5_000,
-    keepAlive: true,
-    keepAliveInitialDelay: 30_000,
     noDelay: true,
   }
   return createServer(options, (_request, response) => {

@@ -8,14 +8,15 @@ import {
   type HelloFields,
   meaningOf,
   ProtocolError,
-  parseFrame,
+  parseFromClient,
   reasonOf,
   type Socket,
 } from '@tautline/core/wire'
 import type { Arrival } from './arrival.ts'
-import type { Authenticator } from './auth.ts'
+import type { Authenticator, Verdict } from './auth.ts'
 import type { ServerLimits } from './limits.ts'
 import type { Sessions } from './sessions.ts'
+import { isThenable } from './thenable.ts'
 
 /** How a newcomer is made. */
 export interface NewcomerParts {
@@ -35,6 +36,7 @@ type State =
   /** It is gone, or has a session. */
   | { readonly at: 'settled' }
 
+const ASKING: State = { at: 'asking' }
 const SETTLED: State = { at: 'settled' }
 
 /** A socket that nobody knows yet: from its opening to WELCOME. */
@@ -74,24 +76,25 @@ export class Newcomer {
     if (this.#state.at === 'settled') return
     if (this.#state.at === 'asking')
       return this.close(CloseCode.PROTOCOL_ERROR, 'nothing may follow HELLO before WELCOME')
-    try {
-      const hello = helloOf(bytes, this.#parts.limits)
-      this.#parts.deadlines.delete(this.#state.deadline)
-      this.#state = { at: 'asking' }
-      void this.#ask(hello)
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error
-      this.close(error.code, error.reason)
-    }
+    const hello = helloOf(bytes, this.#parts.limits)
+    if (hello instanceof ProtocolError) return this.close(hello.code, hello.reason)
+    this.#parts.deadlines.delete(this.#state.deadline)
+    this.#state = ASKING
+    this.#ask(hello)
   }
 
-  async #ask(hello: HelloFields): Promise<void> {
+  #ask(hello: HelloFields): void {
     const { authenticator, sessions } = this.#parts
-    const verdict = await authenticator.ask(hello.token, this.#arrival, sessions.named(hello)?.context)
+    const verdict = authenticator.ask(hello.token, this.#arrival, sessions.named(hello)?.context)
+    if (isThenable(verdict)) void verdict.then(found => this.#judged(hello, found))
+    else this.#judged(hello, verdict)
+  }
+
+  #judged(hello: HelloFields, verdict: Verdict): void {
     if (this.#state.at === 'settled') return
     if (verdict.kind === 'refused') return this.close(verdict.code, verdict.reason)
     this.#settle()
-    sessions.welcome(this.#socket, hello, this.#arrival, verdict.credentials)
+    this.#parts.sessions.welcome(this.#socket, hello, this.#arrival, verdict.credentials)
   }
 
   #settle(): void {
@@ -102,11 +105,16 @@ export class Newcomer {
   }
 }
 
-function helloOf(bytes: Uint8Array, limits: ServerLimits): HelloFields {
-  if (bytes.length > limits.helloBytes) throw new ProtocolError(`HELLO of more than ${limits.helloBytes} bytes`)
+function helloOf(bytes: Uint8Array, limits: ServerLimits): HelloFields | ProtocolError {
+  if (bytes.length > limits.helloBytes) return new ProtocolError(`HELLO of more than ${limits.helloBytes} bytes`)
   const frames: (Frame | undefined)[] = []
-  decodeMessage(bytes, limits, value => frames.push(parseFrame(value, 'client')))
+  try {
+    decodeMessage(bytes, limits, value => frames.push(parseFromClient(value)))
+  } catch (error) {
+    if (error instanceof ProtocolError) return error
+    throw error
+  }
   const [hello] = frames
-  if (frames.length !== 1 || hello?.[0] !== FrameType.HELLO) throw new ProtocolError('the first message is HELLO alone')
-  return hello[1]
+  const isAlone = frames.length === 1 && hello?.[0] === FrameType.HELLO
+  return isAlone ? hello[1] : new ProtocolError('the first message is HELLO alone')
 }

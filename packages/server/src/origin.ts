@@ -31,17 +31,17 @@ export function originsOf(origins: Origins = ['self']): Origins {
  * @param proxied - whether a trusted proxy stands in front, whose `X-Forwarded-Host` and `-Proto` count.
  */
 export function mayEnter(origins: Origins, arrival: Arrival, proxied: boolean): boolean {
-  const { headers } = arrival
-  const { origin } = headers
-  if (origin === undefined || typeof origins === 'function') return true
+  if (typeof origins === 'function') return true
+  const { origin } = arrival
+  if (origin === undefined) return true
   if (!ORIGIN.test(origin)) return false
   return origins.some(allowed =>
-    allowed === 'self' ? ownOrigins(headers, arrival.secure, proxied).includes(origin) : allowed === origin,
+    allowed === 'self' ? ownOrigins(arrival, proxied).includes(origin) : allowed === origin,
   )
 }
 
 /** Without TLS of our own, and without a word of the proxy that ends it, the scheme cannot be known. */
-function ownOrigins(headers: Arrival['headers'], secure: boolean | undefined, proxied: boolean): string[] {
+function ownOrigins({ headers, secure }: Arrival, proxied: boolean): string[] {
   const host = (proxied && lastOf(headers['x-forwarded-host'])) || headers['host']
   if (!host || !HOST.test(host)) return []
   const told = proxied ? lastOf(headers['x-forwarded-proto']) : undefined

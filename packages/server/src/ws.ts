@@ -81,7 +81,8 @@ export function upgrader(limits: UpgradeLimits, compression = false): Upgrade {
 
 /** Whether the subprotocols that a client offers are ours at all, be it in another version. */
 export function offersTautline(offered: string | undefined): boolean {
-  return offered !== undefined && foreignOf(new Set(offered.split(',').map(name => name.trim()))) !== false
+  if (offered === undefined || offered === SUBPROTOCOL) return offered !== undefined
+  return foreignOf(new Set(offered.split(',').map(name => name.trim()))) !== false
 }
 
 /** Another version is chosen too, since only who is connected can be told to stop. */
