@@ -43,6 +43,3 @@ export const cluster = contract({
 })
 
 export type Cluster = typeof cluster
-
-/** There is only one. */
-export const HALL = { room: 'hall' }

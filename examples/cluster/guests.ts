@@ -1,7 +1,8 @@
 /** Two dozen clients in one process, who come by the balancer and count what reaches them: `URL=ws://… tsx guests.ts`. */
 import { connect } from '@tautline/client'
 import { Ledger } from '../live-room/page/ledger.ts'
-import { cluster, HALL } from './contract.ts'
+import { cluster } from './contract.ts'
+import { HALL } from './hall.ts'
 
 const SAYS_MS = 1_000
 const NAMES = 'Ada Bo Cy Dee Eli Fay Gus Hal Ida Joe Kim Lea Max Nia Ola Pat Quin Ray Sol Tom Uma Vic Wes Zoe'.split(

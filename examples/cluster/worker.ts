@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { redis } from '@tautline/redis'
 import { publisher } from '@tautline/server'
 import { Redis } from 'ioredis'
-import { cluster, HALL } from './contract.ts'
+import { cluster } from './contract.ts'
+import { HALL } from './hall.ts'
 
 const BEAT_MS = 100
 const AGAIN_MS = 250

@@ -20,13 +20,13 @@ const MOST_UNDER_WAY = 100
 const MIDWAY = 60
 const MIDWAY_MS = 1_500
 /** How often each server publishes, and the process that serves nobody, in ms. */
-const SPEECH_MS = 80
+const SPEECH_MS = 200
 /** For how long a server keeps a session whose client has come back elsewhere, in ms. */
 const RESUME_MS = 3_000
 /** How long all may take to be well again, on a machine that has other things to do, in ms. */
-const PATIENCE_MS = 120_000
+const PATIENCE_MS = 240_000
 /** What all get before the next thing goes wrong. */
-const DELIVERIES_BETWEEN = 2_000
+const DELIVERIES_BETWEEN = 5_000
 
 /** What happens to servers that many clients are at. */
 export const HARMS = ['kill', 'restart all', 'break a balancer'] as const
@@ -207,7 +207,11 @@ export class Cluster {
   }
 
   async #allAreBack(): Promise<void> {
-    await until(() => this.clients.every(({ online }) => online), 'all clients back', PATIENCE_MS)
+    const areBack = () => this.clients.every(({ online }) => online)
+    await until(areBack, 'all clients back', PATIENCE_MS).catch(error => {
+      const away = this.clients.filter(({ online }) => !online).map(({ connection }) => connection.state)
+      throw new Error(`${away.length} clients are away: ${JSON.stringify(away.slice(0, 5))}`, { cause: error })
+    })
   }
 
   async #allIsWell(): Promise<void> {

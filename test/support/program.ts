@@ -36,6 +36,11 @@ export class Program {
   /** Asks it to stop; resolves with its exit code, or the signal that it took. */
   async stop(): Promise<number | NodeJS.Signals | null> {
     this.#process.kill('SIGTERM')
+    return this.ends()
+  }
+
+  /** Waits until it has ended by itself; resolves with its exit code, or the signal that it took. */
+  async ends(): Promise<number | NodeJS.Signals | null> {
     await this.#exit()
     return this.#process.exitCode ?? this.#process.signalCode
   }

@@ -1,6 +1,6 @@
 import { byId, element } from '../../live-room/page/dom.ts'
 import { Ledger } from '../../live-room/page/ledger.ts'
-import { HALL } from '../contract.ts'
+import { HALL } from '../hall.ts'
 import { onHere } from './here.ts'
 import { api } from './live.ts'
 
@@ -18,7 +18,7 @@ onHere(here => {
     for (const bar of strip.querySelectorAll<HTMLElement>('[data-server=""]')) bar.dataset['server'] = here.server
 })
 
-function show(kind: 'bar' | 'hole', level: number): void {
+function show(kind: 'beat' | 'hole', level: number): void {
   const bar = element('i', kind)
   bar.dataset['server'] = server ?? ''
   bar.style.setProperty('--level', String(level))
@@ -34,7 +34,7 @@ function count(): void {
 api.beats(HALL).subscribe(
   ({ source, seq, level }) => {
     for (const _ of ledger.enter('beats', source, seq)) show('hole', 1)
-    show('bar', level)
+    show('beat', level)
     count()
   },
   {

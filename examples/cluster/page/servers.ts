@@ -1,6 +1,6 @@
 import { safe } from '@tautline/client'
 import { byId, element } from '../../live-room/page/dom.ts'
-import { HALL } from '../contract.ts'
+import { HALL } from '../hall.ts'
 import { type Here, onHere } from './here.ts'
 import { api, me } from './live.ts'
 

@@ -21,7 +21,7 @@ export async function balance(port: number, targets: () => readonly number[]): P
   const open = new Set<Socket>()
   let turn = 0
 
-  const tcp = createServer({ noDelay: true, pauseOnConnect: true }, client => {
+  const tcp = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, client => {
     open.add(client)
     client.on('error', ignore).once('close', () => open.delete(client))
     const ports = targets()
@@ -39,7 +39,7 @@ export async function balance(port: number, targets: () => readonly number[]): P
 
 async function carry(client: Socket, [port, ...others]: readonly number[]): Promise<void> {
   if (port === undefined || client.destroyed) return void client.destroy()
-  const server = connect({ port, noDelay: true })
+  const server = connect({ port, allowHalfOpen: true, noDelay: true })
   server.on('error', ignore)
   try {
     await once(server, 'connect')

@@ -1,0 +1,2 @@
+/** The only room there is. */
+export const HALL = { room: 'hall' }
