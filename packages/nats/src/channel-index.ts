@@ -51,8 +51,9 @@ export interface Garbage {
 /** What one process knows of a channel's memory: everything but the bodies. */
 export interface ChannelIndex {
   readonly epoch: string
-  /** The stream's number of the newest record. */
+  /** The stream's number of the newest record, and its id. */
   readonly seq: number
+  readonly id: string
   /** When it was written. */
   readonly at: number
   readonly head: number
@@ -76,6 +77,9 @@ export interface ChannelIndex {
   /** What is worth being dropped now, if anything is. */
   garbage(now: number): Garbage | undefined
 }
+
+/** Stands for the id of a record that there is not. */
+export const NO_RECORD = '-'
 
 /** What one record has room for. */
 export const MOST_ENTRIES = 256

@@ -1,7 +1,14 @@
 import type { Clock, Position } from '@tautline/core/wire'
 import type { BrokerChannel, From, Page, PageLimit, Publication } from '@tautline/server'
 import { nanoid } from 'nanoid'
-import { type ChannelIndex, type ChannelLimits, type Draft, headerBytesOf, MOST_ENTRIES } from './channel-index.ts'
+import {
+  type ChannelIndex,
+  type ChannelLimits,
+  type Draft,
+  headerBytesOf,
+  MOST_ENTRIES,
+  NO_RECORD,
+} from './channel-index.ts'
 import type { EngineClock } from './engine-clock.ts'
 import { failed, isConflict, isRefusal, isStreamGone, notSent } from './failures.ts'
 import { LatestIndex } from './latest-index.ts'
@@ -16,6 +23,8 @@ const MOST_BYTES = 256 * 1_024
 const MOST_TRIES = 100
 /** So often what is read may be dropped while it is. */
 const MOST_READS = 10
+/** The epochs of a channel that are known again. */
+const KNOWN_EPOCHS = 16
 /** So often the stream may be gone; each time it is waited for. */
 const MOST_LOSSES = 3
 /** Who loses against another waits for up to so many ms, times the number of losses. */
@@ -49,6 +58,8 @@ export class Journal {
   #index: ChannelIndex
   /** Whether the index has an epoch that no record has yet. */
   #unborn = true
+  /** Those that it has had, the newest last. */
+  readonly #epochs: string[] = []
   /** Whether the index has everything, as far as is known. */
   #isCurrent = false
   #syncing: Promise<void> | undefined
@@ -122,14 +133,13 @@ export class Journal {
 
   /** A record was stored, by whomever. */
   heard(stored: Stored): void {
-    const { seq, previous, record } = stored
-    if (seq <= this.#index.seq) return
-    if (previous !== this.#index.seq || record.epoch !== this.#index.epoch) {
+    if (stored.seq <= this.#index.seq) return
+    if (!isNext(stored, this.#index)) {
       this.#isCurrent = false
       return
     }
-    this.#unborn = false
     this.#index.apply(stored)
+    this.#born(stored.record.epoch)
   }
 
   /** The broker is closed. */
@@ -213,8 +223,9 @@ export class Journal {
     const { ms } = this.#limits
     const { entries, bodies, head, kept } = draft
     const lastsMs = Number.isFinite(ms) ? ms : 0
-    const record: ChannelRecord = { epoch: index.epoch, head, at: now, lastsMs, kept, floor: index.floor, entries }
-    const previous = index.seq
+    const { epoch, floor, seq: previous } = index
+    const about = { epoch, id: nanoid(8), after: index.id, head, at: now, lastsMs, kept, floor }
+    const record: ChannelRecord = { ...about, entries }
     try {
       const bytes = bodies.length === 1 && bodies[0] ? bodies[0] : Buffer.concat(bodies)
       const isInstead = this.#unborn && previous > 0
@@ -222,7 +233,7 @@ export class Journal {
       this.#jobs.splice(0, jobs.length)
       // The feed may have been faster.
       if (index.seq === previous) index.apply({ seq, previous, record })
-      if (this.#index === index) this.#unborn = false
+      if (this.#index === index) this.#born(index.epoch)
       this.#clean(index, now)
       return true
     } catch (error) {
@@ -264,17 +275,23 @@ export class Journal {
     const isBehind = (newest: Newest | undefined) => (newest?.seq ?? 0) < had
     let newest = await store.newest(this.#subject)
     if (isBehind(newest)) newest = await store.decided(this.#subject)
-    if (isBehind(newest)) this.#begin(newest?.seq ?? 0)
-    else if (newest && newest.seq > index.seq) await this.#takeIn(newest)
+    if (newest && isBehind(newest) && this.#isNew(newest.stored)) await this.#load(newest.stored)
+    else if (isBehind(newest)) this.#begin(newest?.seq ?? 0)
+    else if (newest && (newest.seq > index.seq || isAnother(newest, index))) await this.#takeIn(newest)
     this.#isCurrent = true
+  }
+
+  /** Whether somebody else has found out first, and begun a new epoch. */
+  #isNew(stored: Stored | undefined): stored is Stored {
+    return stored !== undefined && !this.#epochs.includes(stored.record.epoch)
   }
 
   async #takeIn({ seq, stored }: Newest): Promise<void> {
     const index = this.#index
     if (!stored) return this.#begin(seq)
-    const { record, previous } = stored
-    if (this.#unborn || record.epoch !== index.epoch) return this.#load(stored)
-    if (previous === index.seq) return index.apply(stored)
+    const { record } = stored
+    if (this.#unborn || record.epoch !== index.epoch) return this.#isNew(stored) ? this.#load(stored) : this.#begin(seq)
+    if (isNext(stored, index)) return index.apply(stored)
     const had = index.seq
     const records = record.head < index.head ? [] : await this.#parts.store.records(this.#subject, had, seq)
     // The feed may have been faster.
@@ -286,10 +303,10 @@ export class Journal {
   /** Whether records go on where the index ends: an older state of the stream that was restored does not. */
   #follow([first]: readonly Stored[], index: ChannelIndex): boolean {
     if (!first || first.record.epoch !== index.epoch) return false
-    if (first.seq === index.seq) return first.record.head === index.head && first.record.at === index.at
+    if (first.seq === index.seq) return first.record.id === index.id
     const before = beforeOf(first.record)
     if (before > index.head) return true
-    return before === index.head && (this.#kind === 'latest' || first.previous === index.seq)
+    return before === index.head && (this.#kind === 'latest' || isNext(first, index))
   }
 
   /** Of a log, the newest is enough until somebody asks for more. */
@@ -301,7 +318,7 @@ export class Journal {
     for (const each of records) if (each.record.epoch === epoch) index.apply(each)
     if (index.seq !== newest.seq || !index.isWhole(newest.record)) return this.#begin(newest.seq)
     this.#index = index
-    this.#unborn = false
+    this.#born(epoch)
   }
 
   /** All of a log that is still there. */
@@ -317,6 +334,14 @@ export class Journal {
   #begin(seq: number): void {
     this.#index = this.#empty(nanoid(16), seq, false)
     this.#unborn = true
+  }
+
+  /** The epoch is in the stream; where it is met again after another one, somebody has restored an older state. */
+  #born(epoch: string): void {
+    this.#unborn = false
+    if (this.#epochs.at(-1) === epoch) return
+    this.#epochs.push(epoch)
+    if (this.#epochs.length > KNOWN_EPOCHS) this.#epochs.shift()
   }
 
   async #readOnce(from: From, limit: PageLimit): Promise<Page | undefined> {
@@ -375,3 +400,13 @@ export class Journal {
 }
 
 function ignore(): void {}
+
+/** Whether a record follows what the index has. */
+function isNext({ previous, record }: Stored, index: ChannelIndex): boolean {
+  return previous === index.seq && record.after === index.id && record.epoch === index.epoch
+}
+
+/** Whether what stands in the place of the newest is not what was there. */
+function isAnother({ seq, stored }: Newest, index: ChannelIndex): boolean {
+  return seq === index.seq && index.id !== NO_RECORD && stored?.record.id !== index.id
+}

@@ -5,6 +5,7 @@ import {
   costOf,
   type Draft,
   type Garbage,
+  NO_RECORD,
   type Piece,
   pieceOf,
   type Ref,
@@ -41,6 +42,7 @@ export class LatestIndex implements ChannelIndex, LatestState {
   readonly epoch: string
   readonly from = 0
   seq: number
+  id = NO_RECORD
   at = 0
   head = 0
   floor = 0
@@ -102,6 +104,7 @@ export class LatestIndex implements ChannelIndex, LatestState {
     const before = this.seq
     this.head = record.head
     this.seq = seq
+    this.id = record.id
     this.at = record.at
     this.#unuse(before, 0)
     this.#record(record.floor)

@@ -102,7 +102,10 @@ export class Line {
 
   /** The engine is not as it was prepared: it is looked at again, and down until that is done. */
   doubt(): void {
-    if (this.#state.kind === 'up') void this.#prepare(this.#state.engine)
+    if (this.#state.kind !== 'up') return
+    void this.#prepare(this.#state.engine)
+    // Where there is no stream, some questions are not answered.
+    this.#loseAll(new Error('the stream was lost'))
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@ import {
   type Draft,
   type Garbage,
   headerBytesOf,
+  NO_RECORD,
   type Piece,
   pieceOf,
   type Ref,
@@ -23,6 +24,7 @@ type Kept = Ref & { readonly size: number; readonly at: number }
 export class LogIndex implements ChannelIndex {
   readonly epoch: string
   seq: number
+  id = NO_RECORD
   at = 0
   head = 0
   floor = 0
@@ -73,6 +75,7 @@ export class LogIndex implements ChannelIndex {
     }
     this.head = record.head
     this.seq = seq
+    this.id = record.id
     this.at = record.at
     while (this.#size > this.#limits.count || (this.#bytes > this.#limits.bytes && this.#size > 0)) this.#drop()
   }

@@ -21,7 +21,8 @@ import { Line } from './line.ts'
 import { Load } from './load.ts'
 import { subjectsOf } from './names.ts'
 import { type NatsOptions, type NatsSettings, settingsOf } from './options.ts'
-import { prepare, Store } from './store.ts'
+import { Store } from './store.ts'
+import { Stream } from './stream.ts'
 import { Sweeps } from './sweeps.ts'
 import { changesOf, toldOf } from './told.ts'
 
@@ -63,6 +64,7 @@ export class NatsBroker implements Broker {
   constructor(client: NatsClient, settings: NatsSettings) {
     const { clock, prefix, channelBytes, stream } = settings
     const engineClock = new EngineClock(clock)
+    const remembers = new Stream(settings, engineClock)
     this.#settings = settings
     this.#clock = clock
     this.#deadlines = new Deadlines(clock, RESOLUTION_MS)
@@ -74,7 +76,7 @@ export class NatsBroker implements Broker {
       prepare: async engine => {
         this.#maxPayload = engine.connection.info?.max_payload ?? USUAL_PAYLOAD
         this.#feeds.attach(engine.connection)
-        await prepare(engine, settings, engineClock)
+        await remembers.prepare(engine)
       },
     })
     this.#journals = new Journals(prefix, channelBytes, { store: new Store(this.#line, stream), engineClock, clock })

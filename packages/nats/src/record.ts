@@ -18,6 +18,10 @@ export type Entry =
 /** What a message of the stream says, beside the bodies: see docs/brokers.md. */
 export interface ChannelRecord {
   readonly epoch: string
+  /** No other record has it. */
+  readonly id: string
+  /** That of the record before it; `-` where there is none. */
+  readonly after: string
   /** The newest offset with it. */
   readonly head: number
   /** When it was written, in ms since 1970 by the engine's clock. */
@@ -41,28 +45,30 @@ export interface Stored {
 
 const RECORD = 'Tautline'
 const ENTRY = 'Tautline-Entry'
-const LINE = /^(\S+) (\d+) (\d+) (\d+) (\d+) (\d+)$/
+const LINE = /^(\S+) (\S+) (\S+) (\d+) (\d+) (\d+) (\d+) (\d+)$/
 const MESSAGE = /^m (\d+) (-|=[\w-]*) (-|\d+) (-|[\w-]+)$/
 const RETRACTION = /^g (=[\w-]*)$/
 const RENEWAL = /^r (=[\w-]*) (\d+) (\d+)$/
 
 /** Writes a record as the headers of a message. */
 export function headersOf(record: ChannelRecord): MsgHdrs {
-  const { epoch, head, at, lastsMs, kept, floor, entries } = record
+  const { epoch, id, after, head, at, lastsMs, kept, floor, entries } = record
   const written = headers()
-  written.append(RECORD, [epoch, head, at, lastsMs, kept, floor].join(' '))
+  written.append(RECORD, [epoch, id, after, head, at, lastsMs, kept, floor].join(' '))
   for (const entry of entries) written.append(ENTRY, lineOf(entry))
   return written
 }
 
 /** Reads the headers of a message; `undefined` for what is no record of ours. */
 export function recordOf(read: MsgHdrs | undefined): ChannelRecord | undefined {
-  const [, epoch, head, at, lastsMs, kept, floor] = LINE.exec(read?.get(RECORD) ?? '') ?? []
-  if (epoch === undefined) return undefined
+  const [, epoch, id, after, head, at, lastsMs, kept, floor] = LINE.exec(read?.get(RECORD) ?? '') ?? []
+  if (epoch === undefined || id === undefined || after === undefined) return undefined
   const entries = (read?.values(ENTRY) ?? []).map(entryOf)
   if (!entries.every(entry => entry !== undefined)) return undefined
   return {
     epoch,
+    id,
+    after,
     head: Number(head),
     at: Number(at),
     lastsMs: Number(lastsMs),

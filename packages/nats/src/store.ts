@@ -1,22 +1,10 @@
-import {
-  AckPolicy,
-  DeliverPolicy,
-  type DirectMsgRequest,
-  type JsMsg,
-  RetentionPolicy,
-  StorageType,
-  type StoredMsg,
-} from '@nats-io/jetstream'
-import { errors, headers, type MsgHdrs, nanos } from '@nats-io/transport-node'
-import type { EngineClock } from './engine-clock.ts'
+import { AckPolicy, DeliverPolicy, type DirectMsgRequest, type JsMsg, type StoredMsg } from '@nats-io/jetstream'
+import { errors, type MsgHdrs, nanos } from '@nats-io/transport-node'
 import { isStreamGone } from './failures.ts'
 import type { Engine, Line } from './line.ts'
-import { allSubjectsOf, clockSubjectOf } from './names.ts'
-import type { NatsSettings } from './options.ts'
 import { type ChannelRecord, headersOf, recordOf, type Stored } from './record.ts'
+import { OF_SUBJECT, ROLLUP } from './rollup.ts'
 
-/** The first version that has what is asked of it. */
-const OLDEST_SERVER = [2, 9]
 /** Nothing waits at the engine for a reader that is gone, so many ms later. */
 const READER_MS = 5_000
 /** Records that are asked for at once. */
@@ -24,7 +12,6 @@ const AT_ONCE = 500
 /** Up to so many messages are asked for one by one. */
 const FEW = 4
 const PREVIOUS = 'Nats-Expected-Last-Subject-Sequence'
-const ROLLUP = 'Nats-Rollup'
 
 /** The newest message of a subject; `record` is absent where somebody else has written it. */
 export interface Newest {
@@ -56,7 +43,7 @@ export class Store {
     instead: boolean,
   ): Promise<number> {
     const written = headersOf(record)
-    if (instead) written.append(ROLLUP, 'sub')
+    if (instead) written.append(ROLLUP, OF_SUBJECT)
     return this.#ask(async ({ streams }) => {
       const expect = { lastSubjectSequence: expected, streamName: this.#stream }
       const { seq } = await streams.publish(subject, bodies, { headers: written, expect })
@@ -164,57 +151,6 @@ export class Store {
         consumer.delete().catch(ignore)
       }
     })
-  }
-}
-
-/**
- * Sees that an engine is one that a broker can be made of, creates the stream where it is not there, and asks what time
- * it is.
- *
- * @throws Error that says what is wrong, and what to do.
- */
-export async function prepare(engine: Engine, settings: NatsSettings, clock: EngineClock): Promise<void> {
-  const { connection, streams, manager } = engine
-  const { version = '0' } = connection.info ?? {}
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  const [oldest = 0, oldestMinor = 0] = OLDEST_SERVER
-  if (major < oldest || (major === oldest && minor < oldestMinor)) {
-    throw new Error(`nats: needs nats-server ${OLDEST_SERVER.join('.')} or newer, and this is ${version}`)
-  }
-  await ensureStream(engine, settings)
-  await clock.set(async () => {
-    const now = headers()
-    now.append(ROLLUP, 'sub')
-    const { seq } = await streams.publish(clockSubjectOf(settings.prefix), '', { headers: now })
-    const message = await manager.streams.getMessage(settings.stream, { seq })
-    return message?.time.getTime() ?? Number.NaN
-  })
-}
-
-async function ensureStream({ manager }: Engine, { prefix, stream, replicas }: NatsSettings): Promise<void> {
-  const { memory, feed } = allSubjectsOf(prefix)
-  const own = {
-    subjects: [memory],
-    republish: { src: memory, dest: feed },
-    retention: RetentionPolicy.Limits,
-    allow_direct: true,
-    allow_rollup_hdrs: true,
-  }
-  try {
-    const { config } = await manager.streams.info(stream)
-    const { republish } = config
-    const wrong = [
-      config.subjects.join() === memory ? '' : `subjects to be ${memory}`,
-      republish?.src === memory && republish.dest === feed ? '' : `republish from ${memory} to ${feed}`,
-      config.retention === RetentionPolicy.Limits ? '' : 'limits retention',
-      config.allow_direct ? '' : 'allow_direct',
-      config.allow_rollup_hdrs ? '' : 'allow_rollup_hdrs',
-      config.max_msgs_per_subject > 0 ? 'no max_msgs_per_subject' : '',
-    ].filter(each => each !== '')
-    if (wrong.length > 0) throw new TypeError(`nats: the stream ${stream} needs ${wrong.join(', ')}`)
-  } catch (error) {
-    if (!isStreamGone(error)) throw error
-    await manager.streams.add({ ...own, name: stream, num_replicas: replicas, storage: StorageType.File })
   }
 }
 
