@@ -565,6 +565,15 @@ export const guards: readonly Guard[] = [
   },
   {
     row: 24,
+    does: 'reads one message of a socket at a time, and others between them',
+    file: `${SERVER}/ws.ts`,
+    find: 'allowSynchronousEvents: false,',
+    replace: '',
+    test: inServer('raw-sockets'),
+    name: 'has its messages read one by one',
+  },
+  {
+    row: 24,
     does: 'counts frames that ask for nothing, too',
     file: `${SERVER}/session.ts`,
     find: 'const SMALL = 0.1',

@@ -20,6 +20,8 @@ const box = contract({
 })
 
 let server: Server<typeof box, unknown>
+/** What was asked for, in that order. */
+let echoed: string[] = []
 
 async function serving(options: Partial<ServeOptions<unknown>> = {}): Promise<number> {
   server = await serve<typeof box, unknown>(
@@ -28,13 +30,17 @@ async function serving(options: Partial<ServeOptions<unknown>> = {}): Promise<nu
     {
       look: bytes => ({ own: bytes.buffer.byteLength, isBuffer: Buffer.isBuffer(bytes), all: [...bytes].join() }),
       search: bytes => ({ found: Buffer.from(bytes.buffer).includes('SECRET'), own: bytes.buffer.byteLength }),
-      echo: text => text,
+      echo: text => {
+        echoed.push(text)
+        return text
+      },
     },
   )
   return server.port ?? 0
 }
 
 afterEach(async () => {
+  echoed = []
   await server.close({ withinMs: 0 })
   expect(server.stats().sessions).toEqual({ attached: 0, detached: 0, unauthenticated: 0 })
 })
@@ -224,6 +230,22 @@ describe('a client that hangs up', () => {
     const client = await join(`ws://127.0.0.1:${port}/live`)
     client.call(1, 'echo', 'still here')
     await client.until(() => client.outcome(1))
+  })
+})
+
+describe('a client that sends much at once', () => {
+  it('has its messages read one by one, and others between them', async () => {
+    const port = await serving()
+    const [one, other] = [await upgraded(port), await upgraded(port)]
+    const echo = (id: number, text: string) =>
+      masked(FIN | BINARY, encodeFrame([FrameType.CALL, id, 'echo', text, undefined]))
+    // Small enough to come in one piece.
+    one.write(Buffer.concat(Array.from({ length: 100 }, (_, n) => echo(n + 1, 'one'))))
+    other.write(echo(1, 'other'))
+    await other.until(/other/)
+    await expect.poll(() => echoed.length).toBe(101)
+    expect(echoed.indexOf('other')).toBeLessThan(80)
+    for (const wire of [one, other]) wire.socket.destroy()
   })
 })
 
