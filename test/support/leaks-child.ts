@@ -49,7 +49,7 @@ async function visit(n: number): Promise<void> {
   const heard = new Promise<void>(resolve => {
     api.feed({ room: n % 7 }).subscribe(() => resolve(), { signal, rewind: 1 })
   })
-  await Promise.all([api.echo('hello', { signal, timeout: 20_000 }), heard])
+  await Promise.all([api.echo('hello', { signal, timeout: 120_000 }), heard])
   for await (const item of api.count(5)) if (item === 3) break
   if (n % 3 === 0) connection.close()
   else await Promise.all([api.echo('bye'), connection.close()]).catch(() => undefined)

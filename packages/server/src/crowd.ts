@@ -34,14 +34,15 @@ export class Crowd {
    * told us of; or it is somebody who waits for others to be kept out, and leaves room for them.
    */
   mayEnter(address: string | undefined): boolean {
-    const those = address === undefined ? undefined : this.#byAddress.get(networkOf(address))
+    const network = networkOf(address)
+    const those = network === undefined ? undefined : this.#byAddress.get(network)
     if (!those || those.unknown < this.#most) return true
     return this.#byAddress.size === 1 && those.unknown < this.#mostAlone
   }
 
   /** A socket opens. To be called once for each, and {@link Crowd.leave} when it is gone. */
   enter(from: string | undefined): Guest {
-    const address = from === undefined ? undefined : networkOf(from)
+    const address = networkOf(from)
     const guest = { address, known: false }
     if (address === undefined) return guest
     const those = this.#byAddress.get(address) ?? { open: 0, unknown: 0 }

@@ -10,9 +10,11 @@ import { type Counts, countsInMemory } from './counts.ts'
 import { CountsTogether } from './counts-together.ts'
 import { Failures, type OnError, warn } from './failures.ts'
 import { integerOf } from './limits.ts'
+import { networkOf } from './network.ts'
 import { refusal } from './refusal.ts'
 
 export type { Count, Counts } from './counts.ts'
+export { networkOf } from './network.ts'
 
 /** Longer names are counted by their hash. */
 const LONGEST_NAME = 255
@@ -21,7 +23,7 @@ const LONGEST_NAME = 255
 export interface RateLimitOptions<Context = unknown> {
   /**
    * Whose points a call uses up: an identity, an address, a tenant. Calls for which it returns `undefined` are free. By
-   * default the identity, else the address, else the session.
+   * default the identity, else the address (see {@link networkOf}), else the session.
    */
   readonly by?: ((call: Intercepted<Context>) => string | undefined) | undefined
   /** What a call costs, in points; 1 by default. */
@@ -82,7 +84,7 @@ function tooMany(leftMs: number): Error {
 
 function caller({ session }: Pick<Intercepted, 'session'>): string {
   if (session.identity !== undefined) return `identity ${session.identity}`
-  return session.address === undefined ? `session ${session.id}` : `address ${session.address}`
+  return session.address === undefined ? `session ${session.id}` : `address ${networkOf(session.address)}`
 }
 
 function one(): number {

@@ -270,14 +270,21 @@ describe('call.error', () => {
 })
 
 describe('an entry', () => {
-  it.each(['math.nope', 'math', 'constructor', 'toString', '__proto__', 'math.double.bind', 'feed', 'feed@presence'])(
-    'that is no procedure or stream is not called: %s',
-    async path => {
-      const { ask, dispatcher } = bound(dispatching({}))
-      expect((await ask(path, {})).error).toMatchObject({ code: 'UNIMPLEMENTED' })
-      expect(Object.keys(dispatcher.calls)).toEqual([path === 'feed' ? 'feed' : ''])
-    },
-  )
+  it.each([
+    'math.nope',
+    'math',
+    'constructor',
+    'toString',
+    '__proto__',
+    'math.double.bind',
+    'feed',
+    'feed@presence',
+    '@servers',
+  ])('that is no procedure or stream is not called: %s', async path => {
+    const { ask, dispatcher } = bound(dispatching({}))
+    expect((await ask(path, {})).error).toMatchObject({ code: 'UNIMPLEMENTED' })
+    expect(Object.keys(dispatcher.calls)).toEqual([path === 'feed' ? 'feed' : ''])
+  })
 
   it.each(['math.double', 'nope', 'feed', 'feed@presence'])(
     'that takes no messages is not published on: %s',

@@ -68,6 +68,18 @@ describe('rateLimit()', () => {
     expect(await bob.ask()).toEqual({ value: 'hi' })
   })
 
+  it('counts a network of IPv6 as one address', async () => {
+    const limit = rateLimit({ points: 1, seconds: 10 })
+    const from = (address: string) => {
+      const dispatching = open(limit)
+      dispatching.caller = { ...dispatching.caller, session: { id: address, identity: undefined, address } }
+      return asking(dispatching)
+    }
+    expect(await from('2001:db8:1:2::1').ask()).toEqual({ value: 'hi' })
+    expect((await from('2001:db8:1:2:ff::1').ask()).error?.code).toBe('RESOURCE_EXHAUSTED')
+    expect(await from('2001:db8:1:3::1').ask()).toEqual({ value: 'hi' })
+  })
+
   it('counts whoever has no identity by address; an identity that looks like one is another', async () => {
     const limit = rateLimit({ points: 1, seconds: 10 })
     const [one, other, named] = [asking(open(limit)), asking(open(limit)), asking(open(limit, 'address ::1'))]
