@@ -12,7 +12,7 @@
  * - `--rounds=5`: so many
  * - `--most=1000`: the most connections, subscribers, topics and entries, and the largest crowd that comes back
  */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Attempt, COLUMNS, type Effort, measureRound, type Row } from './measure/all.ts'
@@ -20,6 +20,7 @@ import { browsing, chromiumPath } from './measure/browser.ts'
 import { growths } from './measure/growth.ts'
 import { mostClients, recoverFromCrash, recoverFromCut } from './measure/recover.ts'
 import { type Slow, slowReaders } from './measure/slow.ts'
+import { enginesOf, withEngines } from './report/engine.ts'
 import type { Findings } from './report/findings.ts'
 import { pageOf } from './report/page.ts'
 import { plotOf } from './report/plot.ts'
@@ -123,7 +124,9 @@ function write(found: Findings): void {
   const root = fileURLToPath(new URL('../../../', import.meta.url))
   const docs = `${root}${isWhole && !quick ? 'docs' : 'test-results/bench'}`
   mkdirSync(`${docs}/benchmarks`, { recursive: true })
-  writeFileSync(`${docs}/benchmarks.md`, pageOf(found))
+  const page = `${docs}/benchmarks.md`
+  const engines = existsSync(page) ? enginesOf(readFileSync(page, 'utf8')) : ''
+  writeFileSync(page, withEngines(pageOf(found), engines))
   for (const growth of found.growths) writeFileSync(`${docs}/benchmarks/${growth.name}.svg`, plotOf(growth))
   tell(`wrote ${docs}/benchmarks.md`)
 }

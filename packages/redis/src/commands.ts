@@ -1,3 +1,4 @@
+import { TautlineError } from '@tautline/core'
 import type { Deadlines } from '@tautline/core/wire'
 import type { Cluster } from 'ioredis'
 import { dialCommands, isCluster, type RedisClient } from './client.ts'
@@ -38,6 +39,7 @@ export class Commands {
   #state: State = { kind: 'dialling' }
   #underWay = 0
   #bytes = 0
+  #corked = false
   readonly #begun: Promise<void>
   #begin: () => void = () => undefined
   #lastError: unknown
@@ -74,17 +76,17 @@ export class Commands {
    * @param argumentsOf - makes the arguments, once it is known who will take them.
    * @throws {@link TautlineError} `UNAVAILABLE`, with a true `mayHaveRun`.
    */
-  async run(script: Script, keys: readonly string[], argumentsOf: (run: Run) => readonly Argument[]): Promise<unknown> {
-    if (this.#underWay >= MOST_COMMANDS) throw notSent('too much is under way to Redis')
-    this.#underWay += 1
-    try {
-      if (this.#state.kind === 'dialling') await this.#begun
-      if (this.#state.kind === 'closed') throw notSent('the broker is closed')
-      if (this.#state.kind !== 'up') throw notSent('Redis cannot be reached', this.#lastError)
-      return await this.#send(script, keys, argumentsOf(this.#state.run))
-    } finally {
-      this.#underWay -= 1
-    }
+  run(script: Script, keys: readonly string[], argumentsOf: (run: Run) => readonly Argument[]): Promise<unknown> {
+    return this.#send('EVALSHA', run => [script.sha, keys.length, ...keys, ...argumentsOf(run)], script)
+  }
+
+  /**
+   * Tells all who listen to a feed, without a script.
+   *
+   * @throws {@link TautlineError} `UNAVAILABLE`, with a true `mayHaveRun`.
+   */
+  tell(feed: string, message: Buffer): Promise<unknown> {
+    return this.#send('PUBLISH', () => [feed, message])
   }
 
   /** @throws {@link TautlineError} `UNAVAILABLE` when it is closed. */
@@ -97,21 +99,45 @@ export class Commands {
     this.connection.disconnect()
   }
 
-  async #send(script: Script, keys: readonly string[], args: readonly Argument[]): Promise<unknown> {
-    const bytes = [...keys, ...args].reduce<number>((sum, each) => sum + sizeOf(each), OVERHEAD)
-    if (this.#bytes > 0 && this.#bytes + bytes > MOST_BYTES) throw notSent('too much is under way to Redis')
-    this.#bytes += bytes
-    const rest = [keys.length, ...keys, ...args]
+  /** One step of each publication of a busy server: it copies and waits no more than it must. */
+  async #send(command: string, argumentsOf: (run: Run) => Argument[], script?: Script): Promise<unknown> {
+    if (this.#underWay >= MOST_COMMANDS) throw notSent('too much is under way to Redis')
+    this.#underWay += 1
+    let bytes = 0
     try {
-      return await this.connection.callBuffer('EVALSHA', [script.sha, ...rest]).catch((error: unknown) => {
-        if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
-        return this.connection.callBuffer('EVAL', [script.lua, ...rest])
-      })
+      if (this.#state.kind === 'dialling') await this.#begun
+      if (this.#state.kind === 'closed') throw notSent('the broker is closed')
+      if (this.#state.kind !== 'up') throw notSent('Redis cannot be reached', this.#lastError)
+      const args = argumentsOf(this.#state.run)
+      const size = sizeOf(args)
+      if (this.#bytes > 0 && this.#bytes + size > MOST_BYTES) throw notSent('too much is under way to Redis')
+      bytes = size
+      this.#bytes += bytes
+      this.#cork()
+      try {
+        return await this.connection.callBuffer(command, args)
+      } catch (error) {
+        if (!script || !(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
+        return await this.connection.callBuffer('EVAL', [script.lua, ...args.slice(1)])
+      }
     } catch (error) {
-      throw failed(error)
+      throw error instanceof TautlineError ? error : failed(error)
     } finally {
       this.#bytes -= bytes
+      this.#underWay -= 1
     }
+  }
+
+  /** What is sent in one tick is written at once. */
+  #cork(): void {
+    if (this.#corked) return
+    this.#corked = true
+    const streams = nodesOf(this.connection).map(({ stream }) => stream)
+    for (const stream of streams) stream?.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      for (const stream of streams) stream?.uncork()
+    })
   }
 
   /** Who is there? A process that has forgotten everything must not be taken for the one before it. */
@@ -159,6 +185,8 @@ function runOf(info: string): Run {
   return { id, durable: /^aof_enabled:1/m.test(info) }
 }
 
-function sizeOf(each: Argument): number {
-  return typeof each === 'number' ? 8 : each.length
+function sizeOf(args: readonly Argument[]): number {
+  let size = OVERHEAD
+  for (const each of args) size += typeof each === 'number' ? 8 : each.length
+  return size
 }

@@ -22,7 +22,7 @@ import { checkName, type RedisOptions, type RedisSettings, settingsOf } from './
 import { pageOf, type Reply, replyOf } from './replies.ts'
 import { type Script, scripts } from './scripts.ts'
 import { Sweeps } from './sweeps.ts'
-import type { Told } from './told.ts'
+import { messageOf, type Told } from './told.ts'
 
 /** Width of the slots of a broker's deadlines, in ms. */
 const RESOLUTION_MS = 100
@@ -45,9 +45,12 @@ export function redis(client: RedisClient, options: RedisOptions = {}): RedisBro
 /** The newest that this process knows of a channel, and in which run of the engine it learned that. */
 interface Known {
   readonly epoch: string
-  readonly head: number
+  head: number
   readonly run: string
 }
+
+/** Of a channel that is not followed here. */
+const NOTHING: Readonly<Known> = { epoch: '-', head: 0, run: '-' }
 
 type Channels = Extract<BrokerChannel['retain'], { kind: 'log' | 'latest' }>['kind']
 
@@ -56,6 +59,8 @@ export class RedisBroker implements Broker {
   readonly #settings: RedisSettings
   readonly #clock: Clock
   readonly #db: number
+  /** Of all epochs that this process begins. */
+  readonly #seed = nanoid()
   readonly #deadlines: Deadlines
   readonly #commands: Commands
   readonly #feeds: Feeds
@@ -93,17 +98,13 @@ export class RedisBroker implements Broker {
     if (body && body.length > this.#settings.channelBytes) {
       throw new TautlineError('RESOURCE_EXHAUSTED', 'larger than all that a channel may keep', { mayHaveRun: false })
     }
+    const bytes = body && Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+    if (channel.retain.kind === 'none' && idempotencyKey === undefined) return this.#tell(channel, key, bytes)
     const once = idempotencyKey === undefined ? [] : [onceKeyOf(this.#settings.prefix, channel, idempotencyKey)]
-    const args = [
-      body ? 'm' : 'g',
-      body ? Buffer.from(body.buffer, body.byteOffset, body.byteLength) : '',
-      key === undefined ? '0' : '1',
-      key ?? '',
-      leaseMs ?? '',
-      ifOffset ?? '',
-      once.length,
-    ]
-    const reply = await this.#run(scripts.publish[channel.retain.kind], channel, args, once)
+    const what = `${body ? 'm' : 'g'}${key === undefined ? '' : 'k'}${once.length > 0 ? 'o' : ''}`
+    const args = [bytes ?? '']
+    if (key !== undefined) args.push(key, String(leaseMs ?? ''), String(ifOffset ?? ''))
+    const reply = await this.#run(scripts.publish[channel.retain.kind], channel, what, args, once)
     const epoch = reply.text(0)
     return [epoch === '-' ? null : epoch, reply.number(1)]
   }
@@ -134,7 +135,7 @@ export class RedisBroker implements Broker {
     const kind = retainedKind(channel)
     const [what, number] = 'after' in from ? ['after', from.after] : ['newest', from.newest]
     const bytes = Math.min(limit.bytes, Number.MAX_SAFE_INTEGER)
-    const reply = await this.#run(scripts.read[kind], channel, [what, number, limit.messages, bytes])
+    const reply = await this.#run(scripts.read[kind], channel, what, [number, limit.messages, bytes])
     return pageOf(reply, kind === 'latest' ? LASTS_BYTES : 0)
   }
 
@@ -147,7 +148,7 @@ export class RedisBroker implements Broker {
     const keys = [...held]
     const lost: string[] = []
     for (let i = 0; i < keys.length; i += RENEWED_AT_ONCE) {
-      const reply = await this.#run(scripts.renew.latest, channel, [
+      const reply = await this.#run(scripts.renew.latest, channel, '-', [
         leaseMs,
         ...keys.slice(i, i + RENEWED_AT_ONCE).flat(),
       ])
@@ -182,11 +183,17 @@ export class RedisBroker implements Broker {
     this.#followers.clear()
   }
 
+  /** What nobody remembers is told without a script. */
+  async #tell(channel: BrokerChannel, key: string | undefined, body: Buffer | undefined): Promise<Position> {
+    await this.#commands.tell(this.#keysOf(channel).feed, messageOf(key, body))
+    return [null, 0]
+  }
+
   /** The newest position; what is due by then is done. */
   async #head(channel: BrokerChannel): Promise<Position> {
     const { kind } = channel.retain
     if (kind === 'none') return this.#nothing()
-    const reply = await this.#run(scripts.head[kind], channel, [])
+    const reply = await this.#run(scripts.head[kind], channel, '-', [])
     const [epoch, head, wait] = [reply.text(0), reply.number(1), reply.number(2)]
     if (this.#followers.has(channel.name)) {
       this.#known.set(channel.name, { epoch, head, run: reply.text(3) })
@@ -204,44 +211,32 @@ export class RedisBroker implements Broker {
   async #run(
     script: Script,
     channel: BrokerChannel,
+    what: string,
     args: readonly Argument[],
     more: readonly string[] = [],
   ): Promise<Reply> {
     const { memory, feed } = this.#keysOf(channel)
     const reply = await this.#commands.run(script, [...memory, ...more], run => [
-      ...this.#commonOf(channel, feed, run),
+      `${this.#wordsOf(channel, run)} ${what} PUBLISH ${feed}`,
       ...args,
     ])
     return replyOf(reply)
   }
 
-  /** What all scripts are told first: see `lua/open.ts`. */
-  #commonOf({ name, retain }: BrokerChannel, feed: string, run: Run): Argument[] {
+  /** What all scripts are told first: see `lua/base.ts`. */
+  #wordsOf({ name, retain }: BrokerChannel, { id, durable }: Run): string {
     const { count, seconds } = retain.kind === 'none' ? { count: 0, seconds: 0 } : retain
     const ms = Number.isFinite(seconds) ? Math.ceil(seconds * 1_000) : 0
-    const known = this.#known.get(name)
-    return [
-      count,
-      ms,
-      this.#settings.channelBytes,
-      run.id,
-      run.durable ? '1' : '0',
-      nanoid(16),
-      Math.round(this.#ahead()),
-      'PUBLISH',
-      feed,
-      known?.epoch ?? '',
-      known?.head ?? 0,
-      known?.run ?? '',
-    ]
+    const { epoch, head, run } = this.#known.get(name) ?? NOTHING
+    const { channelBytes } = this.#settings
+    const ahead = Math.round(this.#ahead())
+    return `${count} ${ms} ${channelBytes} ${id || '-'} ${durable ? 1 : 0} ${this.#seed} ${ahead} ${epoch} ${head} ${run}`
   }
 
   #heard(channel: BrokerChannel, { epoch, change, run, dueMs }: Told): void {
     const known = this.#known.get(channel.name)
     // What another run tells says nothing of what this one had.
-    if (known && epoch === known.epoch && run === known.run && change.offset > known.head) {
-      this.#known.set(channel.name, { ...known, head: change.offset })
-    }
+    if (known && epoch === known.epoch && run === known.run && change.offset > known.head) known.head = change.offset
     if (dueMs !== undefined) this.#plan(channel, dueMs)
   }
 

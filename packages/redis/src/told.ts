@@ -29,3 +29,12 @@ export function toldOf(message: Buffer): Told | undefined {
   }
   return { epoch: epoch === '-' ? null : epoch, change, run, dueMs: ttl === '-' ? undefined : Number(ttl) }
 }
+
+const NO_BODY = Buffer.alloc(0)
+
+/** The message of a feed that tells of what nobody remembers, as `lua/base.ts` tells of all else. */
+export function messageOf(key: string | undefined, body: Buffer | undefined): Buffer {
+  const keyBytes = key === undefined ? '-' : Buffer.byteLength(key)
+  const head = Buffer.from(`- 0 - - ${keyBytes} ${body ? 'm' : 'g'}\n${key ?? ''}`)
+  return Buffer.concat([head, body ?? NO_BODY])
+}

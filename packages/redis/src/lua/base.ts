@@ -1,7 +1,17 @@
-/** What every script knows: the engine's time, and how those who follow the channel are told of a change. */
+/**
+ * What every script knows: the engine's time, and how those who follow the channel are told of a change.
+ *
+ * `ARGV` 1 has words, because each argument costs whoever sends it more than a word does. Of the channel: count, ms (0:
+ * for ever), bytes. Of the engine: its run, whether a restart loses nothing. Of the asking process: a seed of epochs, ms that
+ * a test's clock is ahead, the newest position that it knows of, and the run in which it learned that. Then what is asked
+ * for, and the command and the channel of the feed. `-` stands for nothing.
+ */
 export const BASE = `
+local COUNT, MS, BYTES, RUN, DURABLE, SEED, AHEAD, KNOWN_EPOCH, KNOWN_HEAD, KNOWN_RUN, WHAT, COMMAND, FEED =
+  string.match(ARGV[1], '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.+)$')
+COUNT, MS, BYTES = tonumber(COUNT), tonumber(MS), tonumber(BYTES)
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(ARGV[7])
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(AHEAD)
 local epoch, head, run = '-', 0, '-'
 
 local function int(number)
@@ -10,13 +20,18 @@ end
 
 local function tell(key, body, ttl)
   local header = { epoch, int(head), run, ttl, key and int(#key) or '-', body and 'm' or 'g' }
-  redis.call(ARGV[8], ARGV[9], table.concat(header, ' ') .. '\\n' .. (key or '') .. (body or ''))
+  redis.call(COMMAND, FEED, table.concat(header, ' ') .. '\\n' .. (key or '') .. (body or ''))
 end
 `
 
-/** What was published with an idempotency key is not published again. */
-export const ONCE = `
-local ONCE = ARGV[19] == '1' and KEYS[#KEYS] or nil
+/**
+ * How a publication is given. What is asked for are letters: `m` for a message or `g`, `k` for a key, `o` for a key of
+ * `KEYS` that remembers what was published. `ARGV` 2 and 3: body and key. What was published once is not published again.
+ */
+export const PUBLICATION = `
+local BODY = string.find(WHAT, 'm') and ARGV[2]
+local KEY = string.find(WHAT, 'k') and ARGV[3]
+local ONCE = string.find(WHAT, 'o') and KEYS[#KEYS]
 local before = ONCE and redis.call('GET', ONCE)
 if before then
   local till, known, offset = string.match(before, '^(%d+) (%S+) (%d+)$')
@@ -31,10 +46,10 @@ local function remember(offset)
 end
 `
 
-/** Without memory: a message is told and forgotten. */
+/** Without memory: a message is told and forgotten. Where there is no `o`, the engine's own command does. */
 export const PUBLISH_NONE = `
 ${BASE}
-${ONCE}
-tell(ARGV[15] == '1' and ARGV[16] or nil, ARGV[13] == 'm' and ARGV[14] or nil, '-')
+${PUBLICATION}
+tell(KEY, BODY, '-')
 return remember(0)
 `

@@ -1,4 +1,4 @@
-import { ONCE } from './base.ts'
+import { PUBLICATION } from './base.ts'
 import { OPEN } from './open.ts'
 
 /**
@@ -20,12 +20,12 @@ local function forget(key, offset)
   if offset == head then return end
   redis.call('ZREM', GONE, key)
   redis.call('ZREM', DUE, key)
-  gone, floor, changed = gone - 1, math.max(floor, offset), true
+  gone, floor = gone - 1, math.max(floor, offset)
 end
 
 local function retract(key)
   kept, bytes = kept - 1, bytes - cost(redis.call('HSTRLEN', VALUES, key) - 8, #key)
-  head, gone, changed = head + 1, gone + 1, true
+  head, gone = head + 1, gone + 1
   redis.call('HDEL', VALUES, key)
   redis.call('ZREM', ORDER, key)
   redis.call('ZADD', GONE, int(head), key)
@@ -66,33 +66,33 @@ local function rest()
 end
 `
 
-/** ARGV 13–18: as of a log, then the ms of a lease and the offset that a retraction is meant for; empty for none. */
+/** See `PUBLICATION`. `ARGV` 4 and 5: the ms of a lease, and the offset that a retraction is meant for; empty for none. */
 export const PUBLISH_LATEST = `
 ${LATEST}
-${ONCE}
+${PUBLICATION}
 open(whole)
 expire()
-local key, position = ARGV[16], head
-local newest = redis.call('ZSCORE', ORDER, key)
-if ARGV[13] == 'm' then
+local position = head
+local newest = redis.call('ZSCORE', ORDER, KEY)
+if BODY then
   local lasts = MS > 0 and now + MS or math.huge
-  local leased = ARGV[17] ~= '' and math.min(lasts, now + tonumber(ARGV[17])) or lasts
+  local leased = ARGV[4] ~= '' and math.min(lasts, now + tonumber(ARGV[4])) or lasts
   local finite = leased < math.huge
-  if newest then bytes = bytes - cost(redis.call('HSTRLEN', VALUES, key) - 8, #key)
+  if newest then bytes = bytes - cost(redis.call('HSTRLEN', VALUES, KEY) - 8, #KEY)
   else
     kept = kept + 1
-    gone = gone - redis.call('ZREM', GONE, key)
+    gone = gone - redis.call('ZREM', GONE, KEY)
   end
-  head, bytes, changed = head + 1, bytes + cost(#ARGV[14], #key), true
+  head, bytes = head + 1, bytes + cost(#BODY, #KEY)
   position = head
-  redis.call('HSET', VALUES, key, struct.pack('>d', lasts) .. ARGV[14])
-  redis.call('ZADD', ORDER, int(head), key)
-  redis.call('ZADD', DUE, finite and int(leased) or '+inf', key)
-  tell(key, ARGV[14], finite and int(leased - now) or '-')
+  redis.call('HSET', VALUES, KEY, struct.pack('>d', lasts) .. BODY)
+  redis.call('ZADD', ORDER, int(head), KEY)
+  redis.call('ZADD', DUE, finite and int(leased) or '+inf', KEY)
+  tell(KEY, BODY, finite and int(leased - now) or '-')
   shrink()
-elseif newest and (ARGV[18] == '' or tonumber(ARGV[18]) == tonumber(newest)) then
+elseif newest and (ARGV[5] == '' or tonumber(ARGV[5]) == tonumber(newest)) then
   position = head + 1
-  retract(key)
+  retract(KEY)
 end
 rest()
 return remember(position)
@@ -106,15 +106,15 @@ rest()
 return { epoch, head, wait(), run }
 `
 
-/** ARGV 13–16: as of a log. */
+/** As of a log. */
 export const READ_LATEST = `
 ${LATEST}
 open(whole)
 expire()
 rest()
-local from, most, room = tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16])
+local from, most, room = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local after = from
-if ARGV[13] == 'newest' then
+if WHAT == 'newest' then
   local first = from > 0 and redis.call('ZREVRANGE', ORDER, from - 1, from - 1, 'WITHSCORES')[2]
   after = from == 0 and head or (first and tonumber(first) - 1 or 0)
 end
@@ -138,17 +138,17 @@ end
 return { epoch, head, floor, after, head, found }
 `
 
-/** ARGV 13: the ms of the leases; then keys and offsets in turn. Returns the keys that are not held any more. */
+/** `ARGV` 2: the ms of the leases; then keys and offsets in turn. Returns the keys that are not held any more. */
 export const RENEW = `
 ${LATEST}
 open(whole)
 expire()
 local lost = {}
-for i = 14, #ARGV, 2 do
+for i = 3, #ARGV, 2 do
   local newest = redis.call('ZSCORE', ORDER, ARGV[i])
   if newest and tonumber(newest) == tonumber(ARGV[i + 1]) then
     local lasts = struct.unpack('>d', redis.call('HGET', VALUES, ARGV[i]))
-    redis.call('ZADD', DUE, int(math.min(lasts, now + tonumber(ARGV[13]))), ARGV[i])
+    redis.call('ZADD', DUE, int(math.min(lasts, now + tonumber(ARGV[2]))), ARGV[i])
   else
     lost[#lost + 1] = ARGV[i]
   end

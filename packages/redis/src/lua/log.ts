@@ -1,4 +1,4 @@
-import { ONCE } from './base.ts'
+import { PUBLICATION } from './base.ts'
 import { OPEN } from './open.ts'
 
 /** A log is a stream whose ids are offsets; `t` is when an entry was published, `k` its key, `b` its body. */
@@ -9,7 +9,7 @@ local LOG = KEYS[2]
 
 local function whole()
   local length = redis.call('XLEN', LOG)
-  if length == 0 and kept > 0 and MS > 0 and last + MS <= now then kept, bytes, changed = 0, 0, true end
+  if length == 0 and kept > 0 and MS > 0 and last + MS <= now then kept, bytes = 0, 0 end
   return length == kept
 end
 
@@ -20,38 +20,45 @@ local function fieldsOf(entry)
 end
 
 local function trim()
+  if MS > 0 and kept > 0 and due == 0 then
+    due = tonumber(fieldsOf(redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]).t) + MS
+  end
   while kept > 0 and (kept > COUNT or bytes > BYTES or (MS > 0 and due <= now)) do
-    local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', 2)
+    local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', MS > 0 and 2 or 1)
     local fields = fieldsOf(oldest[1])
-    kept, bytes, changed = kept - 1, bytes - cost(#fields.b, #(fields.k or '')), true
+    kept, bytes = kept - 1, bytes - cost(#fields.b, #(fields.k or ''))
     redis.call('XTRIM', LOG, 'MAXLEN', kept)
     due = oldest[2] and tonumber(fieldsOf(oldest[2]).t) + MS or 0
   end
 end
 
+-- What has no end is due at 0: once it is stored so, its keys have no end either.
 local function rest()
+  local endless = kept > 0 and MS == 0
+  if endless then due = 0 end
+  local known = endless and stored.due == 0 and (stored.kept or 0) > 0
   save()
-  local alive = kept > 0 and MS > 0 and math.max(0, last + MS - now) or 0
-  if kept > 0 and MS == 0 then lastFor(META) lastFor(LOG) return end
+  if known then return end
+  if endless then lastFor(META) lastFor(LOG) return end
+  local alive = kept > 0 and math.max(0, last + MS - now) or 0
   lastFor(META, alive + DAY)
   lastFor(LOG, alive + MINUTE)
 end
 `
 
-/** ARGV 13–16: `m` for a message or `g`, its body, whether it has a key, its key; 19: whether there is a key of KEYS for it. */
+/** See `PUBLICATION`. */
 export const PUBLISH_LOG = `
 ${LOG}
-${ONCE}
+${PUBLICATION}
 open(whole)
-if ARGV[13] == 'm' then
-  local key = ARGV[15] == '1' and ARGV[16] or nil
-  head, kept, last, changed = head + 1, kept + 1, now, true
-  bytes = bytes + cost(#ARGV[14], #(key or ''))
+if BODY then
+  head, kept, last = head + 1, kept + 1, now
+  bytes = bytes + cost(#BODY, #(KEY or ''))
   if kept == 1 then due = now + MS end
-  if key then redis.call('XADD', LOG, int(head) .. '-0', 't', int(now), 'k', key, 'b', ARGV[14])
-  else redis.call('XADD', LOG, int(head) .. '-0', 't', int(now), 'b', ARGV[14]) end
+  if KEY then redis.call('XADD', LOG, int(head) .. '-0', 't', int(now), 'k', KEY, 'b', BODY)
+  else redis.call('XADD', LOG, int(head) .. '-0', 't', int(now), 'b', BODY) end
   trim()
-  tell(key, ARGV[14], '-')
+  tell(KEY, BODY, '-')
 end
 rest()
 return remember(head)
@@ -65,15 +72,15 @@ rest()
 return { epoch, head, -1, run }
 `
 
-/** ARGV 13–16: `after` or `newest`, of what number, most messages, most bytes. */
+/** Asked for is `after` or `newest`; `ARGV` 2–4: of what number, most messages, most bytes. */
 export const READ_LOG = `
 ${LOG}
 open(whole)
 trim()
 rest()
-local from, most, room = tonumber(ARGV[14]), tonumber(ARGV[15]), tonumber(ARGV[16])
+local from, most, room = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local lowest = head - kept
-local after = ARGV[13] == 'after' and from or math.max(lowest, head - from)
+local after = WHAT == 'after' and from or math.max(lowest, head - from)
 local next, through, found, size = math.max(after, lowest) + 1, head, {}, 0
 while next <= head do
   local entries = redis.call('XRANGE', LOG, int(next), '+', 'COUNT', 16)

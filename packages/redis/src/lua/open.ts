@@ -4,25 +4,21 @@ import { BASE } from './base.ts'
  * How every script begins: it reads the channel's meta key, and gives the channel a new epoch where its memory may have
  * lost a change that somebody was told of (docs/brokers.md, "Epochs").
  *
- * `KEYS`: the meta key, then those of the memory. `ARGV` 1–12: count, ms (0: for ever), bytes, run, whether a restart
- * loses nothing, an epoch to begin if need be, ms that a test's clock is ahead, the command and the channel of the feed,
- * and the newest position that the asking process knows of, with the run in which it learned that.
+ * `KEYS`: the meta key, then those of the memory.
  */
 export const OPEN = `
 ${BASE}
 local META = KEYS[1]
-local COUNT, MS, BYTES = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local DAY, MINUTE = 86400000, 60000
 local floor, kept, bytes, gone, last, due
-local durable
-local changed = false
+local stored = {}
 
 local function cost(body, key)
   return 128 + body + 2 * key
 end
 
 local function runOf()
-  if ARGV[4] ~= '' then return ARGV[4], ARGV[5] == '1' end
+  if RUN ~= '-' then return RUN, DURABLE == '1' end
   local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   local aof = string.match(redis.call('INFO', 'persistence'), 'aof_enabled:(%d)')
   return string.sub(id, 1, 12), aof == '1'
@@ -30,17 +26,18 @@ end
 
 local function begin()
   redis.call('UNLINK', unpack(KEYS, 1, KEEP))
-  epoch, head, floor, kept, bytes, gone, last, due = ARGV[6], 0, 0, 0, 0, 0, 0, 0
+  epoch = string.sub(redis.sha1hex(SEED .. META .. time[1] .. '.' .. time[2]), 1, 16)
+  head, floor, kept, bytes, gone, last, due, stored = 0, 0, 0, 0, 0, 0, 0, {}
   redis.call('HSET', META, 'epoch', epoch, 'run', run, 'base', 0, 'before', run)
-  changed = true
 end
 
 local function mayHaveLost(base, before)
-  if ARGV[10] ~= epoch or ARGV[12] == run then return false end
-  return tonumber(ARGV[11]) > base or ARGV[12] ~= before
+  if KNOWN_EPOCH ~= epoch or KNOWN_RUN == run then return false end
+  return tonumber(KNOWN_HEAD) > base or KNOWN_RUN ~= before
 end
 
 local function open(whole)
+  local durable
   run, durable = runOf()
   local meta = redis.call('HMGET', META,
     'epoch', 'head', 'floor', 'kept', 'bytes', 'gone', 'last', 'due', 'run', 'base', 'before')
@@ -48,6 +45,7 @@ local function open(whole)
   if not epoch or not meta[2] or (meta[9] ~= run and not durable) then return begin() end
   head, floor, kept, bytes = tonumber(meta[2]), tonumber(meta[3]), tonumber(meta[4]), tonumber(meta[5])
   gone, last, due = tonumber(meta[6]), tonumber(meta[7]), tonumber(meta[8])
+  stored = { head = head, floor = floor, kept = kept, bytes = bytes, gone = gone, last = last, due = due }
   local base, before = tonumber(meta[10]), meta[11]
   if meta[9] ~= run then
     base, before = head, meta[9]
@@ -57,9 +55,13 @@ local function open(whole)
 end
 
 local function save()
-  if not changed then return end
-  redis.call('HSET', META, 'head', int(head), 'floor', int(floor), 'kept', int(kept), 'bytes', int(bytes),
-    'gone', int(gone), 'last', int(last), 'due', int(due))
+  local fields = {}
+  local function field(name, number)
+    if stored[name] ~= number then fields[#fields + 1], fields[#fields + 2] = name, int(number) end
+  end
+  field('head', head) field('floor', floor) field('kept', kept) field('bytes', bytes)
+  field('gone', gone) field('last', last) field('due', due)
+  if #fields > 0 then redis.call('HSET', META, unpack(fields)) end
 end
 
 local function lastFor(key, ms)

@@ -1,0 +1,42 @@
+import { FloorClient } from './load/floor.ts'
+import { TautlineClient } from './load/tautline.ts'
+import type { Subject } from './subjects.ts'
+
+/** Engines that carry messages from one node to another. */
+export type EngineName = 'redis'
+
+/** Two nodes on an engine, by hand or with Tautline. Both nodes are the same server; one publishes, one has the client. */
+export interface EngineSubject extends Subject {
+  readonly engine: EngineName
+  /** What it is compared with: itself, if it is written by hand. */
+  readonly floor: string
+  /** What Tautline shall cost at most, as a ratio to that. */
+  readonly ship?: number
+}
+
+const SHIP = 1.5
+
+function byHand(engine: EngineName, work: string, name: string, note: string): EngineSubject {
+  const env = { ENGINE_WORK: work }
+  return { engine, name, floor: name, server: `engine-${engine}`, connect: url => new FloorClient(url), note, env }
+}
+
+function tautline(engine: EngineName, floor: string, retains: boolean): EngineSubject {
+  const name = `Tautline, ${retains ? 'a log of 500' : 'nothing retained'}, on ${engine}`
+  const note = 'validated, encoded once; the other node holds one subscription and decodes nothing'
+  const env = { ENGINE: engine, ENGINE_RETAINS: retains ? '1' : '' }
+  const connect = (url: string) => new TautlineClient(url)
+  return { engine, name, floor, server: 'engine-tautline', connect, note, env, ship: SHIP }
+}
+
+const PUBLISH = 'bare `PUBLISH`'
+const SCRIPT = '`HINCRBY`, `XADD`, `PUBLISH` in one script'
+
+/** By engine: those written by hand, each before what is compared with it. */
+export const ENGINE_SUBJECTS: readonly EngineSubject[] = [
+  byHand('redis', 'publish', PUBLISH, 'who was not there misses it, and nobody knows'),
+  tautline('redis', PUBLISH, false),
+  byHand('redis', 'multi', '`XADD`, `PUBLISH` in `MULTI`', 'kept, but a reader cannot tell what it has missed'),
+  byHand('redis', 'script', SCRIPT, 'kept and numbered: the least with which nothing is lost without notice'),
+  tautline('redis', SCRIPT, true),
+]
