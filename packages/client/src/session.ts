@@ -69,7 +69,7 @@ export class Session {
   constructor({ welcome, limits, clock, deadlines, events }: SessionOptions) {
     this.#clock = clock
     this.#welcome = welcome
-    this.peer = new Peer({
+    const options = {
       parse: parseFromServer,
       clock,
       deadlines,
@@ -81,27 +81,27 @@ export class Session {
         scan: SCAN_LIMITS,
       },
       window: welcome.limits.window,
-      events: {
-        frame: (frame, size) => {
-          if (frame[0] === FrameType.MESSAGE || frame[0] === FrameType.RETRACT) this.#fresh = true
-          events.frame(this, frame, size)
-        },
-        pong: () => {
-          this.#fresh ||= this.#greeted
-          this.#greeted = true
-          if (this.#pingedAt !== undefined) events.latency(clock.now() - this.#pingedAt)
-          this.#pingedAt = undefined
-        },
-        broken: ({ code, reason }) => {
-          this.peer.link.detach()?.close(code, reason)
-          // What was on its way would only bring the same again.
-          for (const request of [...this.requests]) request.fail({ code: 'UNAVAILABLE', message: reason })
-          events.closed(this, code, reason)
-        },
-        closed: (code, reason) => events.closed(this, code, reason),
-        room: () => events.room(this),
-        overflowed: () => events.overflowed(this),
+    }
+    this.peer = new Peer(options, {
+      frame: (frame, size) => {
+        if (frame[0] === FrameType.MESSAGE || frame[0] === FrameType.RETRACT) this.#fresh = true
+        events.frame(this, frame, size)
       },
+      pong: () => {
+        this.#fresh ||= this.#greeted
+        this.#greeted = true
+        if (this.#pingedAt !== undefined) events.latency(clock.now() - this.#pingedAt)
+        this.#pingedAt = undefined
+      },
+      broken: ({ code, reason }) => {
+        this.peer.link.detach()?.close(code, reason)
+        // What was on its way would only bring the same again.
+        for (const request of [...this.requests]) request.fail({ code: 'UNAVAILABLE', message: reason })
+        events.closed(this, code, reason)
+      },
+      closed: (code, reason) => events.closed(this, code, reason),
+      room: () => events.room(this),
+      overflowed: () => events.overflowed(this),
     })
   }
 

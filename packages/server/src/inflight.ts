@@ -1,4 +1,5 @@
 import type { TautlineError } from '@tautline/core'
+import type { Link } from '@tautline/core/wire'
 import { refusal } from './refusal.ts'
 
 /** What the calls of one session may hold at a time. */
@@ -9,21 +10,25 @@ export interface InFlightLimits {
   readonly callBytes: number
 }
 
+type Unsent = Pick<Link, 'unsentBytes'>
+
+const NOTHING: Unsent = { unsentBytes: 0 }
+
 /** The slots and bytes that the calls of one session hold (guarantees.md, "Limits"). */
 export class InFlight {
   readonly #limits: InFlightLimits
-  readonly #unsent: () => number
+  readonly #link: Unsent
   readonly #what: string
   #calls = 0
   #bytes = 0
 
   /**
-   * @param unsent - bytes of the session that have not left this process.
+   * @param link - knows how many bytes of the session have not left this process.
    * @param what - what is in flight, for the error.
    */
-  constructor(limits: InFlightLimits, unsent: () => number = () => 0, what = 'calls') {
+  constructor(limits: InFlightLimits, link = NOTHING, what = 'calls') {
     this.#limits = limits
-    this.#unsent = unsent
+    this.#link = link
     this.#what = what
   }
 
@@ -44,7 +49,7 @@ export class InFlight {
 
   /** Whether one more answer may wait to be sent; the last one may go beyond the limit. */
   get mayAnswer(): boolean {
-    return this.#unsent() < this.#limits.callBytes
+    return this.#link.unsentBytes < this.#limits.callBytes
   }
 
   /**
@@ -55,7 +60,7 @@ export class InFlight {
   take(size: number): void {
     const { calls, callBytes } = this.#limits
     if (this.full) throw refusal('RESOURCE_EXHAUSTED', `more than ${calls} ${this.#what} in flight`)
-    if (this.#bytes + size + this.#unsent() > callBytes) {
+    if (this.#bytes + size + this.#link.unsentBytes > callBytes) {
       throw this.heavy
     }
     this.#calls += 1
@@ -70,7 +75,7 @@ export class InFlight {
   /** What a call holds has grown or shrunk by so many bytes. Whether all of them hold more than they may. */
   weigh(bytes: number): boolean {
     this.#bytes += bytes
-    return this.#bytes + this.#unsent() > this.#limits.callBytes
+    return this.#bytes + this.#link.unsentBytes > this.#limits.callBytes
   }
 
   /** Gives a slot back. */

@@ -1,18 +1,23 @@
-import type { Clock, Deadline, Deadlines, Inlet, Link } from '@tautline/core/wire'
+import { type Clock, type Deadline, type Deadlines, Inlet, type Link } from '@tautline/core/wire'
 import type { ServerLimits } from './limits.ts'
 
 /** What an intake keeps to. */
-export type IntakeLimits = Pick<ServerLimits, 'rate' | 'burst' | 'highWaterBytes' | 'lowWaterBytes' | 'stalledMs'>
+export type IntakeLimits = Pick<
+  ServerLimits,
+  'messageBytes' | 'rate' | 'burst' | 'highWaterBytes' | 'lowWaterBytes' | 'stalledMs'
+>
 
-/** How an intake is made. */
+/** What all intakes of a server share. */
 export interface IntakeParts {
-  readonly link: Link
-  readonly inlet: Inlet
   readonly clock: Clock
   readonly deadlines: Deadlines
   readonly limits: IntakeLimits
+}
+
+/** What an intake tells its session. */
+export interface IntakeEvents {
   /** The client has asked at once for more than its rate allows in a minute: that is not waited for. */
-  readonly overdrawn: () => void
+  overdrawn(): void
 }
 
 /** Nobody is waited for who is ahead of its rate by more than so many seconds. */
@@ -24,6 +29,10 @@ const MOST_AHEAD_S = 60
  */
 export class Intake {
   readonly #parts: IntakeParts
+  readonly #link: Link
+  readonly #events: IntakeEvents
+  /** Made when reading stops for the first time: most clients never give a reason. */
+  #inlet: Inlet | undefined
   #tokens: number
   #countedAt: number
   #debt: Deadline | undefined
@@ -34,21 +43,23 @@ export class Intake {
   /** While more is unsent than `lowWaterBytes`: how much had been written, and since when it is no more. */
   #progress: { readonly written: number; at: number } | undefined
 
-  constructor(parts: IntakeParts) {
+  constructor(parts: IntakeParts, link: Link, events: IntakeEvents) {
     this.#parts = parts
+    this.#link = link
+    this.#events = events
     this.#tokens = parts.limits.burst
     this.#countedAt = parts.clock.now()
   }
 
   /** A frame came in that counts as so many: a CALL, ITEM, SUBSCRIBE or PUBLISH is one. */
   take(cost: number): void {
-    const { clock, limits, overdrawn } = this.#parts
+    const { clock, limits } = this.#parts
     this.#tokens -= cost
     if (this.#tokens >= 0) return
     this.#refill(clock.now())
     if (this.#tokens >= 0) return
     if (!this.#inDebt) this.#owe()
-    if (-this.#tokens > limits.rate * MOST_AHEAD_S) overdrawn()
+    if (-this.#tokens > limits.rate * MOST_AHEAD_S) this.#events.overdrawn()
   }
 
   /**
@@ -63,11 +74,11 @@ export class Intake {
 
   /** Bytes left, or were added. */
   room(): void {
-    const { limits, link, inlet } = this.#parts
-    const unsent = link.unsentBytes
+    const { limits } = this.#parts
+    const unsent = this.#link.unsentBytes
     if (!this.#flooded && unsent > limits.highWaterBytes) {
       this.#flooded = true
-      inlet.pause()
+      this.#pause()
     } else if (this.#flooded && unsent <= limits.lowWaterBytes) {
       this.#flooded = false
       this.#decide()
@@ -79,9 +90,9 @@ export class Intake {
    * streams wait there, and who reads nothing else would keep what waits for ever.
    */
   stalled(now: number): boolean {
-    const { limits, link } = this.#parts
-    const unsent = link.unsentBytes
-    const written = link.traffic.sent - unsent
+    const { limits } = this.#parts
+    const unsent = this.#link.unsentBytes
+    const written = this.#link.traffic.sent - unsent
     if (unsent <= limits.lowWaterBytes) this.#progress = undefined
     else if (this.#progress?.written !== written) this.#progress = { written, at: now }
     return this.#progress !== undefined && now - this.#progress.at >= limits.stalledMs
@@ -94,7 +105,7 @@ export class Intake {
 
   /** Whether the socket is not read. */
   get paused(): boolean {
-    return this.#parts.inlet.paused
+    return this.#inlet?.paused ?? false
   }
 
   /** The socket went, and its unsent bytes with it. */
@@ -116,16 +127,24 @@ export class Intake {
   }
 
   #owe(): void {
-    const { clock, deadlines, limits, inlet } = this.#parts
+    const { clock, deadlines, limits } = this.#parts
     this.#debt = deadlines.add((-this.#tokens / limits.rate) * 1_000, () => {
       this.#debt = undefined
-      this.#turn = clock.setTimeout(this.#paid, 0)
+      this.#turn = clock.setTimeout(() => this.#paid(), 0)
     })
-    inlet.pause()
+    this.#pause()
+  }
+
+  #pause(): void {
+    if (!this.#inlet) {
+      this.#inlet = new Inlet(this.#parts.limits.messageBytes)
+      this.#link.through(this.#inlet)
+    }
+    this.#inlet.pause()
   }
 
   /** The rest of its message may have added to what a client owed when it was stopped. */
-  readonly #paid = (): void => {
+  #paid(): void {
     this.#turn = undefined
     this.#refill(this.#parts.clock.now())
     if (this.#tokens < 0) this.#owe()
@@ -133,10 +152,9 @@ export class Intake {
   }
 
   #decide(): void {
-    const { link, inlet } = this.#parts
-    if (this.#flooded || this.#inDebt || !inlet.paused) return
-    link.grace()
-    inlet.resume()
+    if (this.#flooded || this.#inDebt || !this.#inlet?.paused) return
+    this.#link.grace()
+    this.#inlet.resume()
   }
 
   #refill(now: number): void {

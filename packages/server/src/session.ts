@@ -6,12 +6,12 @@ import {
   type Exchange,
   type Frame,
   FrameType,
-  Inlet,
   meaningOf,
   Peer,
+  type PeerEvents,
+  type PeerOptions,
   ProtocolError,
   type Publish,
-  parseFromClient,
   reasonOf,
   type Socket,
 } from '@tautline/core/wire'
@@ -23,8 +23,8 @@ import { type Ending, leaving, OVERFLOWED, revoked } from './endings.ts'
 import type { Failures } from './failures.ts'
 import { guard } from './guard.ts'
 import type { Hub } from './hub.ts'
-import { InFlight } from './inflight.ts'
-import { Intake } from './intake.ts'
+import { InFlight, type InFlightLimits } from './inflight.ts'
+import { Intake, type IntakeEvents, type IntakeParts } from './intake.ts'
 import { Liveness } from './liveness.ts'
 import { Refresh } from './refresh.ts'
 import type { Caller } from './run.ts'
@@ -40,6 +40,12 @@ export interface SessionParts extends WelcomeParts {
   readonly hub: Hub
   readonly authenticator: Authenticator
   readonly failures: Failures
+  /** How all peers are made. */
+  readonly peers: PeerOptions
+  /** How all intakes are made. */
+  readonly intakes: IntakeParts
+  /** How many subscriptions of a session may be decided about at a time. */
+  readonly decisions: InFlightLimits
   /** A session has lost its socket and waits for its client. */
   onDetached(session: Session): void
   /** A session is over. */
@@ -49,8 +55,11 @@ export interface SessionParts extends WelcomeParts {
 /** Detached: its socket is gone, and its client may come back. */
 type State = 'attached' | 'detached' | 'over'
 
-/** One client, for as long as it is known: sockets come and go under it. */
-export class Session implements Caller, SessionHandle {
+/**
+ * One client, for as long as it is known: sockets come and go under it. Most are idle most of the time, so that whatever
+ * not every client needs is made when it is asked for.
+ */
+export class Session implements Caller, SessionHandle, PeerEvents, IntakeEvents {
   /** The name by which its client resumes it: 126 random bits that nobody else learns. */
   readonly secret = nanoid()
   /** The name that everybody may know. */
@@ -58,76 +67,54 @@ export class Session implements Caller, SessionHandle {
   readonly identity: string | undefined
   readonly peer: Peer
   readonly inflight: InFlight
-  readonly deciding: InFlight
-  readonly subscriptions: Subscriptions
-  /** The session as its calls see it. */
-  session: CallSession
   context: unknown
   /** The attempt of the last HELLO that was accepted. */
   attempt = 0
   readonly #parts: SessionParts
   readonly #intake: Intake
   readonly #liveness: Liveness
-  readonly #life: TokenLife
-  readonly #refresh = new Refresh(token => this.#look(token))
+  #life: TokenLife | undefined
+  #refresh: Refresh | undefined
+  #deciding: InFlight | undefined
+  #subscriptions: Subscriptions | undefined
+  #seen: CallSession | undefined
   #arrival: Arrival
   #state: State = 'detached'
-  #endListeners: (() => unknown)[] = []
+  #endListeners: (() => unknown)[] | undefined
 
   constructor(parts: SessionParts, arrival: Arrival, credentials: Credentials) {
-    const { settings, deadlines, dispatcher, hub } = parts
-    const { clock, limits } = settings
+    const { limits } = parts.settings
     this.#parts = parts
     this.#arrival = arrival
     this.identity = credentials.identity
-    this.session = { id: this.id, identity: this.identity, address: arrival.address }
-    const inlet = new Inlet(limits.messageBytes)
-    this.peer = new Peer({
-      parse: parseFromClient,
-      inlet,
-      clock,
-      deadlines,
-      window: limits.window,
-      limits: {
-        sendBytes: limits.messageBytes,
-        receiveBytes: limits.messageBytes,
-        replayBytes: limits.replayBytes,
-        itemWaterBytes: limits.lowWaterBytes,
-        scan: limits,
-      },
-      events: {
-        arrived: type => this.#arrived(type),
-        opened: (exchange, frame, size) => this.#opened(exchange, frame, size),
-        frame: frame => this.#receive(frame),
-        broken: error => this.#broken(error),
-        closed: (code, reason) => this.#closed(code, reason),
-        room: () => this.#room(),
-        overflowed: () => this.close(OVERFLOWED),
-      },
-    })
+    this.peer = new Peer(parts.peers, this)
     const { link } = this.peer
-    this.#intake = new Intake({ link, inlet, clock, deadlines, limits, overdrawn: () => this.drop(CloseCode.RATE) })
+    this.#intake = new Intake(parts.intakes, link, this)
     this.#liveness = new Liveness(link, this.#intake, limits)
-    this.#life = new TokenLife(limits.tokenMs)
-    this.inflight = new InFlight(limits, () => link.unsentBytes)
-    // Twice, so that all may be asked about again while handlers of those that were given up have not settled.
-    const decisions = { calls: 2 * limits.subscriptions, callBytes: Number.POSITIVE_INFINITY }
-    this.deciding = new InFlight(decisions, undefined, 'decisions about subscriptions')
-    this.subscriptions = new Subscriptions({
-      hub,
-      link,
-      limits,
-      deadlines,
-      deciding: this.deciding,
-      publicId: this.id,
-      admit: (path, params, signal) => dispatcher.admit(this, path, params, signal),
-      internal: (error, path) => parts.failures.internal(error, path),
-    })
+    this.inflight = new InFlight(limits, link)
+    parts.hub.owned.begin(this.id)
     this.#know(credentials)
   }
 
+  /** The session as its calls see it. */
+  get session(): CallSession {
+    this.#seen ??= { id: this.id, identity: this.identity, address: this.address }
+    return this.#seen
+  }
+
   get address(): string | undefined {
-    return this.session.address
+    return this.#arrival.address
+  }
+
+  /** Slots of the handlers that decide about subscriptions. */
+  get deciding(): InFlight {
+    this.#deciding ??= new InFlight(this.#parts.decisions, undefined, 'decisions about subscriptions')
+    return this.#deciding
+  }
+
+  /** Subscriptions that it has, with those that are being decided. */
+  get subscriptions(): number {
+    return this.#subscriptions?.size ?? 0
   }
 
   get attached(): boolean {
@@ -151,7 +138,8 @@ export class Session implements Caller, SessionHandle {
   /** Calls `listener` once when the session is over; at once when it is already. */
   onEnd(listener: () => unknown): void {
     if (this.over) guard(this.#parts.failures, 'onEnd', listener)
-    else this.#endListeners.push(listener)
+    else if (this.#endListeners) this.#endListeners.push(listener)
+    else this.#endListeners = [listener]
   }
 
   /** Takes its first socket. */
@@ -165,13 +153,13 @@ export class Session implements Caller, SessionHandle {
     const silentMs = this.#parts.settings.clock.now() - link.heardAt
     const older = link.detach()
     if (older) {
-      this.subscriptions.detached()
+      this.#subscriptions?.detached()
       this.#intake.detached()
       older.close(CloseCode.REPLACED, meaningOf(CloseCode.REPLACED).name)
     }
     this.#intake.forgive(silentMs)
     this.#arrival = arrival
-    this.session = { ...this.session, address: arrival.address }
+    this.#seen = undefined
     this.#know(credentials)
     this.#attach(socket, received, true)
   }
@@ -182,8 +170,8 @@ export class Session implements Caller, SessionHandle {
   }
 
   /** Has the topics' handlers asked again about every subscription. */
-  recheck(): Promise<void> {
-    return this.subscriptions.recheck()
+  async recheck(): Promise<void> {
+    await this.#subscriptions?.recheck()
   }
 
   /** Closes the socket; the client may come back and go on. */
@@ -201,13 +189,14 @@ export class Session implements Caller, SessionHandle {
     if (told) this.peer.abort(error)
     const socket = this.peer.link.detach()
     this.peer.lose(error)
-    this.subscriptions.close()
+    this.#subscriptions?.close()
+    this.#parts.hub.owned.end(this.id)
     this.#intake.close()
     socket?.close(code, reasonOf(reason))
     this.#parts.onOver(this)
     const listeners = this.#endListeners
-    this.#endListeners = []
-    for (const listener of listeners) guard(this.#parts.failures, 'onEnd', listener)
+    this.#endListeners = undefined
+    for (const listener of listeners ?? []) guard(this.#parts.failures, 'onEnd', listener)
   }
 
   /** Looks after the session, once a second. */
@@ -225,44 +214,47 @@ export class Session implements Caller, SessionHandle {
     const { link } = this.peer
     const { secret, id } = this
     link.attach(socket, received, welcomeOf(this.#parts, { secret, id, resumed, received: link.received }))
-    this.subscriptions.attached()
+    this.#subscriptions?.attached()
   }
 
   #know({ context, lifeMs }: Credentials): void {
+    const { clock, limits } = this.#parts.settings
     this.context = context
-    this.#life.begin(this.#parts.settings.clock.now(), lifeMs)
+    if (lifeMs !== Number.POSITIVE_INFINITY) this.#life ??= new TokenLife(limits.tokenMs)
+    this.#life?.begin(clock.now(), lifeMs)
   }
 
-  #arrived(type: number): void {
+  arrived(type: number): void {
     // A token may have every subscription asked about again.
-    if (type === FrameType.TOKEN) this.#intake.take(1 + this.subscriptions.size)
+    if (type === FrameType.TOKEN) this.#intake.take(1 + this.subscriptions)
     else this.#intake.take(WORK.has(type) ? 1 : SMALL)
   }
 
-  #opened(exchange: Exchange, frame: Call | Publish, size: number): void {
+  opened(exchange: Exchange, frame: Call | Publish, size: number): void {
     const { dispatcher } = this.#parts
     if (frame[0] === FrameType.CALL) dispatcher.call(this, exchange, frame, size)
     else dispatcher.publish(this, exchange, frame, size)
   }
 
-  #receive(frame: Frame): void {
+  frame(frame: Frame): void {
     switch (frame[0]) {
       case FrameType.SUBSCRIBE:
       case FrameType.UNSUBSCRIBE:
-        return this.subscriptions.receive(frame)
+        return this.#subscribing().receive(frame)
       case FrameType.TOKEN:
+        this.#refresh ??= new Refresh(token => this.#look(token))
         return this.#refresh.bring(frame[1])
       default:
         throw new ProtocolError('only the first message is HELLO')
     }
   }
 
-  #broken({ code, reason }: ProtocolError): void {
+  broken({ code, reason }: ProtocolError): void {
     if (meaningOf(code).endsSession) this.close(leaving(code, reason))
     else this.drop(code, reason)
   }
 
-  #closed(code: number, reason: string): void {
+  closed(code: number, reason: string): void {
     const done = code === CloseCode.GOING_AWAY || meaningOf(code).endsSession
     if (done) this.close(leaving(code, reason))
     else this.#detached()
@@ -270,18 +262,43 @@ export class Session implements Caller, SessionHandle {
 
   #detached(): void {
     this.#state = 'detached'
-    this.subscriptions.detached()
+    this.#subscriptions?.detached()
     this.#intake.detached()
     this.#parts.onDetached(this)
   }
 
-  #room(): void {
+  room(): void {
     this.#intake.room()
-    this.subscriptions.room()
+    this.#subscriptions?.room()
+  }
+
+  overflowed(): void {
+    this.close(OVERFLOWED)
+  }
+
+  overdrawn(): void {
+    this.drop(CloseCode.RATE)
+  }
+
+  #subscribing(): Subscriptions {
+    if (this.#subscriptions) return this.#subscriptions
+    const { hub, deadlines, dispatcher, failures, settings } = this.#parts
+    this.#subscriptions = new Subscriptions({
+      hub,
+      link: this.peer.link,
+      limits: settings.limits,
+      deadlines,
+      deciding: this.deciding,
+      publicId: this.id,
+      admit: (path, params, signal) => dispatcher.admit(this, path, params, signal),
+      internal: (error, path) => failures.internal(error, path),
+    })
+    this.#subscriptions.attached()
+    return this.#subscriptions
   }
 
   #judgeToken(now: number): void {
-    const state = this.#life.judge(now)
+    const state = this.#life?.judge(now)
     if (state === 'due') this.peer.send([FrameType.TOKEN])
     if (state !== 'expired') return
     this.peer.abort(new TautlineError('UNAUTHENTICATED', 'the token has expired'))
@@ -300,7 +317,7 @@ export class Session implements Caller, SessionHandle {
   #refreshed(credentials: Credentials): void {
     if (credentials.identity !== this.identity) return this.close(revoked(CloseCode.EXPIRED, 'another identity'))
     this.#know(credentials)
-    void this.subscriptions.recheck()
+    void this.#subscriptions?.recheck()
   }
 }
 

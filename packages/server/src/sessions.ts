@@ -3,6 +3,7 @@ import {
   type HelloFields,
   meaningOf,
   ProtocolError,
+  parseFromClient,
   retryAfterReason,
   type Socket,
 } from '@tautline/core/wire'
@@ -27,10 +28,27 @@ export class Sessions {
   #received = 0
   #sent = 0
 
-  constructor(parts: Omit<SessionParts, 'onDetached' | 'onOver'>) {
+  constructor(parts: Omit<SessionParts, 'peers' | 'intakes' | 'decisions' | 'onDetached' | 'onOver'>) {
     const { clock, limits } = parts.settings
+    const { deadlines } = parts
     this.#parts = {
       ...parts,
+      peers: {
+        parse: parseFromClient,
+        clock,
+        deadlines,
+        window: limits.window,
+        limits: {
+          sendBytes: limits.messageBytes,
+          receiveBytes: limits.messageBytes,
+          replayBytes: limits.replayBytes,
+          itemWaterBytes: limits.lowWaterBytes,
+          scan: limits,
+        },
+      },
+      intakes: { clock, deadlines, limits },
+      // Twice, so that all may be asked about again while handlers of those that were given up have not settled.
+      decisions: { calls: 2 * limits.subscriptions, callBytes: Number.POSITIVE_INFINITY },
       onDetached: session => this.#detached.add(session, clock.now()),
       onOver: session => this.#forget(session),
     }

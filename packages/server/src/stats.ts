@@ -29,7 +29,7 @@ export function statsOf(sessions: Sessions, dispatcher: Dispatcher, unauthentica
   let [inFlight, subscriptions, unsentBytes, keptBytes] = [0, 0, 0, 0]
   for (const session of sessions) {
     inFlight += session.inflight.calls
-    subscriptions += session.subscriptions.size
+    subscriptions += session.subscriptions
     unsentBytes += session.peer.link.unsentBytes
     keptBytes += session.keptBytes
   }

@@ -94,7 +94,6 @@ export class Subscriptions {
     const { hub, link, deadlines, limits, publicId } = parts
     this.#flow = new Flow(link, limits)
     this.#membership = new Membership(hub.presence, deadlines, publicId)
-    hub.owned.begin(publicId)
   }
 
   /** Subscriptions, with those that are being decided. */
@@ -152,13 +151,12 @@ export class Subscriptions {
     if (this.#rechecks === rechecks) this.#rechecks = []
   }
 
-  /** The session is over: it is present nowhere, and owns nothing. */
+  /** The session is over: it is present nowhere. */
   close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#release()
     this.#membership.close()
-    this.#parts.hub.owned.end(this.#parts.publicId)
   }
 
   /** Asked whenever something has left, and then nearly always in vain. */

@@ -119,7 +119,7 @@ test('the end of its session takes a member out of every room', async () => {
   const ada = new Guest(house, { publicId: 'ada' })
   for (const room of ['a', 'b']) ada.subscribe('log', undefined, room)
   await house.clock.advance(2_000)
-  ada.subscriptions.close()
+  ada.close()
   await house.clock.settle()
   expect(news()).toEqual(['+ada', '-ada'])
   await house.end(watcher)

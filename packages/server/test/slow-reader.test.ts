@@ -289,12 +289,14 @@ test('over a real link, a client in catch-up never has more unsent than high wat
   const [near, far] = pipe()
   const limits = { highWaterBytes: 100_000, lowWaterBytes: 20_000, subscriptions: 1 }
   let most = 0
-  const link = new Link({
-    parse: parseFromClient,
-    clock: systemClock,
-    deadlines: house.deadlines,
-    limits: { sendBytes: MiB, receiveBytes: MiB, replayBytes: MiB, itemWaterBytes: MiB, scan: SCAN_LIMITS },
-    events: {
+  const link = new Link(
+    {
+      parse: parseFromClient,
+      clock: systemClock,
+      deadlines: house.deadlines,
+      limits: { sendBytes: MiB, receiveBytes: MiB, replayBytes: MiB, itemWaterBytes: MiB, scan: SCAN_LIMITS },
+    },
+    {
       frame: () => undefined,
       broken: error => expect.fail(error.reason),
       closed: () => undefined,
@@ -304,7 +306,7 @@ test('over a real link, a client in catch-up never has more unsent than high wat
         subscriptions.room()
       },
     },
-  })
+  )
   const internal = () => expect.fail('no error is expected')
   const { hub, deadlines } = house
   const subscriptions = new Subscriptions({ hub, link, deadlines, limits, publicId: 'one', admit: admitted, internal })

@@ -114,7 +114,7 @@ test.each([
   const id = origin.subscribe('log')
   await house.clock.settle()
   const { epoch: same } = origin.answer(id) as { epoch: string }
-  origin.subscriptions.close()
+  origin.close()
   await house.clock.advance(6_000)
   for (let i = 1; i <= count; i++) await house.publish(rooms.log, `text ${i}`)
   const guest = new Guest(house)
@@ -336,7 +336,7 @@ test.each(['close', 'detach', 'unsubscribe'] as const)(
     const id = guest.subscribe('small.log', { rewind: 2 })
     broker.readMs = 100
     await clock.settle()
-    if (end === 'close') guest.subscriptions.close()
+    if (end === 'close') guest.close()
     else if (end === 'detach') guest.detach()
     else guest.unsubscribe(id)
     await clock.advance(200)

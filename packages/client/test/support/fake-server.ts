@@ -86,9 +86,8 @@ export class FakeSession {
 
   constructor(server: FakeServer, id: string) {
     this.id = id
-    this.peer = new Peer({
+    const options = {
       parse: parseFromClient,
-      inlet: this.inlet,
       clock: server.clock,
       deadlines: server.deadlines,
       limits: {
@@ -99,23 +98,24 @@ export class FakeSession {
         scan: SCAN_LIMITS,
       },
       window: server.welcome.limits?.window ?? LIMITS.window,
-      events: {
-        opened: (exchange, frame) => {
-          const asked = { exchange, frame }
-          this.asked.push(asked)
-          server.handle(asked, this)
-        },
-        frame: frame => this.frames.push(frame),
-        broken: error => {
-          throw error
-        },
-        closed: (code, reason) => {
-          const dialled = server.dials.findLast(({ session }) => session === this)
-          if (dialled) dialled.closed = { code, reason }
-        },
-        overflowed: () => undefined,
+    }
+    this.peer = new Peer(options, {
+      opened: (exchange, frame) => {
+        const asked = { exchange, frame }
+        this.asked.push(asked)
+        server.handle(asked, this)
       },
+      frame: frame => this.frames.push(frame),
+      broken: error => {
+        throw error
+      },
+      closed: (code, reason) => {
+        const dialled = server.dials.findLast(({ session }) => session === this)
+        if (dialled) dialled.closed = { code, reason }
+      },
+      overflowed: () => undefined,
     })
+    this.peer.link.through(this.inlet)
   }
 }
 

@@ -18,7 +18,7 @@ export type Outcome =
 export interface ExchangePeer {
   send(frame: Frame, sender?: Sender): number
   /** `undefined` when a stream item may be sent now; else a promise that settles when it is worth another look. */
-  room(): Promise<void> | undefined
+  whenRoom(): Promise<void> | undefined
   forget(exchange: Exchange): void
 }
 
@@ -170,7 +170,7 @@ export class Exchange {
   /** Whether there is credit and room for an item; if not, what is missing wakes the pump. */
   #mayItem(): boolean {
     if (this.#credit <= 0) return false
-    const room = this.#peer.room()
+    const room = this.#peer.whenRoom()
     if (room && room !== this.#room) void room.then(() => this.#wake())
     this.#room = room
     return room === undefined

@@ -9,10 +9,11 @@ const HELD_BYTES = 256 * 1024
  * all the same is held, within a limit. A client has none, and reads everything at once.
  */
 export class Inlet {
+  /** Reads what was held; set by the link. */
+  read: (message: Uint8Array) => void = () => undefined
   readonly #receiveBytes: number
   #paused = false
   #socket: Socket | undefined
-  #read: (message: Uint8Array) => void = () => undefined
   #held: Uint8Array[] = []
   #heldBytes = 0
 
@@ -26,10 +27,9 @@ export class Inlet {
     return this.#paused
   }
 
-  /** The link has its next socket; `read` is for what was held. */
-  attach(socket: Socket, read: (message: Uint8Array) => void): void {
+  /** The link has its next socket. */
+  attach(socket: Socket): void {
     this.#socket = socket
-    this.#read = read
     if (this.#paused) socket.pause?.()
   }
 
@@ -56,7 +56,7 @@ export class Inlet {
       const held = this.#held.shift()
       if (!held) return socket.resume?.()
       this.#heldBytes -= held.length
-      this.#read(held)
+      this.read(held)
     }
   }
 

@@ -47,16 +47,13 @@ export interface LinkLimits {
   readonly scan: ScanLimits
 }
 
-/** How a link is made. */
+/** How links are made; one object serves as many as one likes. */
 export interface LinkOptions {
   /** Checks the frames that come in: `parseFromClient`, `parseFromServer`. */
   readonly parse: (frame: readonly unknown[]) => Frame | undefined
   readonly clock: Clock
   readonly deadlines: Timers
   readonly limits: LinkLimits
-  /** For whoever must be able to stop reading. */
-  readonly inlet?: Inlet
-  readonly events: LinkEvents
 }
 
 /**
@@ -66,8 +63,10 @@ export interface LinkOptions {
  */
 export class Link {
   readonly #options: LinkOptions
+  readonly #events: LinkEvents
   readonly #replay: Replay
   readonly #batch = new Batch()
+  #inlet: Inlet | undefined
   #socket: Socket | undefined
   #flushing = false
   #heardAt: number
@@ -78,8 +77,9 @@ export class Link {
   #bytesIn = 0
   #bytesOut = 0
 
-  constructor(options: LinkOptions) {
+  constructor(options: LinkOptions, events: LinkEvents) {
     this.#options = options
+    this.#events = events
     this.#replay = new Replay(options.limits.replayBytes)
     this.#heardAt = options.clock.now()
   }
@@ -137,18 +137,22 @@ export class Link {
     this.#socket = socket
     this.#heardAt = this.#options.clock.now()
     this.#replay.forget(peerReceived)
-    if (introduction) {
-      this.send(introduction)
-      this.flush()
-    }
+    if (introduction) this.#say(socket, encodeFrame(introduction))
     for (const bytes of this.#replay.frames()) this.#enqueue(bytes)
     socket.listen({
       message: (bytes, given) => this.#receive(socket, bytes, given),
-      drain: () => this.#options.events.room(),
+      drain: () => this.#events.room(),
       close: (code, reason) => this.#closed(socket, code, reason),
     })
-    this.#options.inlet?.attach(socket, message => this.#read(socket, message, true))
-    this.#options.events.room()
+    this.#inlet?.attach(socket)
+    this.#events.room()
+  }
+
+  /** Has messages come in through `inlet` from now on, for whoever must stop reading. */
+  through(inlet: Inlet): void {
+    this.#inlet = inlet
+    inlet.read = message => this.#socket && this.#read(this.#socket, message, true)
+    if (this.#socket) inlet.attach(this.#socket)
   }
 
   /** Takes the socket away and returns it: what still arrives on it is dropped, uncounted. */
@@ -158,7 +162,7 @@ export class Link {
     this.flush()
     this.#socket = undefined
     this.#replay.settle()
-    this.#options.inlet?.detach()
+    this.#inlet?.detach()
     this.#unacknowledged = 0
     this.#unacknowledgedBytes = 0
     this.#forgetAck()
@@ -208,8 +212,7 @@ export class Link {
     if (!socket) return
     const { sendBytes } = this.#options.limits
     for (let message = this.#batch.take(sendBytes); message; message = this.#batch.take(sendBytes)) {
-      this.#bytesOut += message.length
-      socket.send(message)
+      this.#say(socket, message)
     }
   }
 
@@ -218,10 +221,15 @@ export class Link {
     this.#heardAt = this.#options.clock.now()
   }
 
+  #say(socket: Socket, message: Uint8Array): void {
+    this.#bytesOut += message.length
+    socket.send(message)
+  }
+
   #keep(size: number, sent: Uint8Array | { readonly frame: Frame; readonly sender: Sender }): void {
     if (this.#socket) this.#replay.keep(size, sent)
     else if (!this.#replay.keep(size, sent instanceof Uint8Array ? unshared(sent) : sent)) {
-      this.#options.events.overflowed()
+      this.#events.overflowed()
     }
   }
 
@@ -236,7 +244,7 @@ export class Link {
   readonly #flushDeferred = (): void => {
     this.#flushing = false
     this.flush()
-    this.#options.events.room()
+    this.#events.room()
   }
 
   #receive(socket: Socket, bytes: Uint8Array, given?: boolean): void {
@@ -250,11 +258,11 @@ export class Link {
     const { receiveBytes, scan } = this.#options.limits
     try {
       if (bytes.length > receiveBytes) throw new ProtocolError('message too big', 1009)
-      if (this.#options.inlet?.holds(bytes)) return
+      if (this.#inlet?.holds(bytes)) return
       decodeMessage(bytes, scan, (value, size) => this.#take(socket, value, size), given)
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
-      if (socket === this.#socket) this.#options.events.broken(error)
+      if (socket === this.#socket) this.#events.broken(error)
     }
   }
 
@@ -262,14 +270,14 @@ export class Link {
     if (socket !== this.#socket) return
     if (isCounted(value[0] as number)) this.#count(size)
     const frame = this.#options.parse(value)
-    this.#options.events.arrived?.(value[0] as number)
+    this.#events.arrived?.(value[0] as number)
     if (!frame) return
     if (frame[0] === FrameType.ACK) {
       this.#replay.forget(frame[1])
-      this.#options.events.room()
+      this.#events.room()
     } else if (frame[0] === FrameType.PING) this.send([FrameType.PONG])
-    else if (frame[0] === FrameType.PONG) this.#options.events.pong?.()
-    else this.#options.events.frame(frame, size)
+    else if (frame[0] === FrameType.PONG) this.#events.pong?.()
+    else this.#events.frame(frame, size)
   }
 
   #count(size: number): void {
@@ -295,6 +303,6 @@ export class Link {
   #closed(socket: Socket, code: number, reason: string): void {
     if (socket !== this.#socket) return
     this.detach()
-    this.#options.events.closed(code, reason)
+    this.#events.closed(code, reason)
   }
 }

@@ -2,7 +2,7 @@ import type { TautlineError } from '../errors.ts'
 import { Exchange, type ExchangePeer } from './exchange.ts'
 import * as FrameType from './frame-type.ts'
 import { type Call, type Frame, ProtocolError, type Publish } from './frames.ts'
-import { Link, type LinkOptions } from './link.ts'
+import { Link, type LinkEvents, type LinkOptions } from './link.ts'
 import type { Sender } from './replay.ts'
 
 /** What a peer tells the session (server) or connection (client) that owns it. */
@@ -25,11 +25,10 @@ export interface PeerEvents {
   overflowed(): void
 }
 
-/** How a peer is made. */
-export interface PeerOptions extends Omit<LinkOptions, 'events'> {
+/** How peers are made; one object serves as many as one likes. */
+export interface PeerOptions extends LinkOptions {
   /** Bytes of items that a client may send up on each stream before more are granted: `limits.window` of WELCOME. */
   readonly window: number
-  readonly events: PeerEvents
 }
 
 /** What a client says when it opens an exchange. */
@@ -41,24 +40,19 @@ export interface Opening {
 }
 
 /** One end of a session: the link's frames to exchanges by id. It lives as long as the session does. */
-export class Peer implements ExchangePeer {
+export class Peer implements ExchangePeer, LinkEvents {
   readonly link: Link
   readonly #options: PeerOptions
-  readonly #exchanges = new Map<number, Exchange>()
+  readonly #events: PeerEvents
+  #exchanges = NONE
   #newestId = 0
   #lost = false
   #room: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
 
-  constructor(options: PeerOptions) {
+  constructor(options: PeerOptions, events: PeerEvents) {
     this.#options = options
-    this.link = new Link({
-      ...options,
-      events: {
-        ...options.events,
-        frame: (frame, size) => this.#receive(frame, size),
-        room: () => this.#roomAgain(),
-      },
-    })
+    this.#events = events
+    this.link = new Link(options, this)
   }
 
   /** Exchanges in flight. */
@@ -78,7 +72,7 @@ export class Peer implements ExchangePeer {
       again: () => (exchange.over ? [FrameType.CANCEL, id] : opening.frame(id)),
     })
     this.#newestId = id
-    this.#exchanges.set(id, exchange)
+    this.#remember(exchange)
     return exchange
   }
 
@@ -90,7 +84,7 @@ export class Peer implements ExchangePeer {
     const exchanges = [...this.#exchanges.values()]
     this.#exchanges.clear()
     for (const exchange of exchanges) exchange.lose(error)
-    this.#roomAgain()
+    this.room()
   }
 
   /** Server: ends every exchange with `error`; the session itself goes on. */
@@ -102,7 +96,7 @@ export class Peer implements ExchangePeer {
     return this.#lost ? 0 : this.link.send(frame, sender)
   }
 
-  room(): Promise<void> | undefined {
+  whenRoom(): Promise<void> | undefined {
     if (this.#lost || this.link.mayItem) return undefined
     this.#room ??= deferred()
     return this.#room.promise
@@ -112,7 +106,11 @@ export class Peer implements ExchangePeer {
     this.#exchanges.delete(exchange.id)
   }
 
-  #receive(frame: Frame, size: number): void {
+  arrived(type: number): void {
+    this.#events.arrived?.(type)
+  }
+
+  frame(frame: Frame, size: number): void {
     switch (frame[0]) {
       case FrameType.CALL:
       case FrameType.PUBLISH:
@@ -126,8 +124,33 @@ export class Peer implements ExchangePeer {
         if (frame[1] > this.#newestId) this.#newestId = frame[1]
         return this.#exchanges.get(frame[1])?.receive(frame, size)
       default:
-        return this.#options.events.frame(frame, size)
+        return this.#events.frame(frame, size)
     }
+  }
+
+  pong(): void {
+    this.#events.pong?.()
+  }
+
+  broken(error: ProtocolError): void {
+    this.#events.broken(error)
+  }
+
+  closed(code: number, reason: string): void {
+    this.#events.closed(code, reason)
+  }
+
+  room(): void {
+    const room = this.#room
+    if (room && (this.#lost || this.link.mayItem)) {
+      this.#room = undefined
+      room.resolve()
+    }
+    this.#events.room?.()
+  }
+
+  overflowed(): void {
+    this.#events.overflowed()
   }
 
   #opened(frame: Call | Publish, size: number): void {
@@ -136,8 +159,8 @@ export class Peer implements ExchangePeer {
     this.#newestId = id
     const credit = (frame[0] === FrameType.CALL && frame[4]?.window) || DEFAULT_WINDOW
     const exchange = new Exchange(this, { id, role: 'callee', credit, window: this.#options.window })
-    this.#exchanges.set(id, exchange)
-    this.#options.events.opened?.(exchange, frame, size)
+    this.#remember(exchange)
+    this.#events.opened?.(exchange, frame, size)
   }
 
   /** An exchange that is over is `undefined`, and its late frames are ignored. */
@@ -146,15 +169,14 @@ export class Peer implements ExchangePeer {
     return this.#exchanges.get(id)
   }
 
-  #roomAgain(): void {
-    const room = this.#room
-    if (room && (this.#lost || this.link.mayItem)) {
-      this.#room = undefined
-      room.resolve()
-    }
-    this.#options.events.room?.()
+  #remember(exchange: Exchange): void {
+    if (this.#exchanges === NONE) this.#exchanges = new Map()
+    this.#exchanges.set(exchange.id, exchange)
   }
 }
+
+/** Of all peers that have never had an exchange: most are idle. */
+const NONE = new Map<number, Exchange>()
 
 /** Credit down of a CALL that names none, in bytes (protocol.md, "Flow"). */
 export const DEFAULT_WINDOW = 256 * 1024

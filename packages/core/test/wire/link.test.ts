@@ -44,21 +44,18 @@ function side(from: 'client' | 'server', changed: Partial<LinkLimits> = {}): Sid
     closed,
     broken,
     overflowed: 0,
-    link: new Link({
-      parse: frame => parseFrame(frame, from),
-      inlet,
-      clock,
-      deadlines,
-      limits: { ...limits, ...changed },
-      events: {
+    link: new Link(
+      { parse: frame => parseFrame(frame, from), clock, deadlines, limits: { ...limits, ...changed } },
+      {
         frame: frame => void got.push(frame),
         broken: error => void broken.push(error),
         closed: (code, reason) => void closed.push(`${code} ${reason}`),
         room: () => undefined,
         overflowed: () => void self.overflowed++,
       },
-    }),
+    ),
   }
+  self.link.through(inlet)
   return self
 }
 

@@ -34,13 +34,10 @@ function end(role: 'client' | 'server', window: number): End {
   const opened: End['opened'] = []
   const frames: Frame[] = []
   const broken: ProtocolError[] = []
-  const peer = new Peer({
-    parse: role === 'client' ? parseFromServer : parseFromClient,
-    clock,
-    deadlines,
-    limits,
-    window,
-    events: {
+  const parse = role === 'client' ? parseFromServer : parseFromClient
+  const peer = new Peer(
+    { parse, clock, deadlines, limits, window },
+    {
       opened: (exchange, frame) => {
         void exchange.items
         opened.push({ exchange, frame })
@@ -50,7 +47,7 @@ function end(role: 'client' | 'server', window: number): End {
       closed: () => undefined,
       overflowed: () => undefined,
     },
-  })
+  )
   return { peer, opened, frames, broken }
 }
 

@@ -101,7 +101,11 @@ export class Dispatching {
     })
     this.inflight = new InFlight(
       { calls: options.calls ?? 256, callBytes: options.callBytes ?? 8_388_608 },
-      options.unsent,
+      options.unsent && {
+        get unsentBytes() {
+          return options.unsent?.() ?? 0
+        },
+      },
     )
     this.caller = {
       session: { id: 'public', identity: options.identity, address: '::1' },
@@ -152,13 +156,10 @@ export class Dispatching {
 
   #peer(role: 'client' | 'server', window = 65_536): Peer {
     const { clock, deadlines } = this
-    return new Peer({
-      parse: role === 'client' ? parseFromServer : parseFromClient,
-      clock,
-      deadlines,
-      limits: LIMITS,
-      window,
-      events: {
+    const parse = role === 'client' ? parseFromServer : parseFromClient
+    return new Peer(
+      { parse, clock, deadlines, limits: LIMITS, window },
+      {
         opened: (exchange, frame, size) => {
           if (frame[0] === FrameType.CALL) this.dispatcher.call(this.caller, exchange, frame, size)
           else this.dispatcher.publish(this.caller, exchange, frame, size)
@@ -172,7 +173,7 @@ export class Dispatching {
         closed: () => undefined,
         overflowed: () => undefined,
       },
-    })
+    )
   }
 }
 

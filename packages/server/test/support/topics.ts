@@ -86,7 +86,7 @@ export class House {
 
   /** Closes everything, and expects that nothing is left over. */
   async end(...guests: readonly Guest[]): Promise<void> {
-    for (const guest of guests) guest.subscriptions.close()
+    for (const guest of guests) guest.close()
     await this.clock.advance(6_000)
     expect(this.hub.channels, 'channels left over').toBe(0)
     expect(this.hub.presence.size, 'rosters left over').toBe(0)
@@ -103,6 +103,8 @@ export class Guest {
   readonly subscriptions: Subscriptions
   readonly link: FakeLink
   readonly told: Told[] = []
+  /** Ends it, as a session ends. */
+  readonly close: () => void
   admit: (path: string, params: unknown, signal: AbortSignal) => Promise<Admission>
   #id = 0
 
@@ -125,6 +127,11 @@ export class Guest {
       },
     })
     this.link.room = () => this.subscriptions.room()
+    house.hub.owned.begin(publicId)
+    this.close = () => {
+      this.subscriptions.close()
+      house.hub.owned.end(publicId)
+    }
     this.attach()
   }
 
