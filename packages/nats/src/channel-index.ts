@@ -62,6 +62,8 @@ export interface ChannelIndex {
   readonly from: number
   /** What it counts for among all that this process knows. */
   readonly weight: number
+  /** Whether it has every idempotency key that is to be known. */
+  hasKeys(now: number): boolean
   /** Whether it has all that the record says there is. */
   isWhole(record: ChannelRecord): boolean
   /** Takes in the record that follows the newest. */

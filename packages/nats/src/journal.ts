@@ -1,3 +1,4 @@
+import { TautlineError } from '@tautline/core'
 import type { Clock, Position } from '@tautline/core/wire'
 import type { BrokerChannel, From, Page, PageLimit, Publication } from '@tautline/server'
 import { nanoid } from 'nanoid'
@@ -43,6 +44,8 @@ export interface JournalParts {
 }
 
 interface Job {
+  /** Whether it has an idempotency key. */
+  readonly once: boolean
   readonly bytes: number
   /** Takes it into a draft; returns what to do when that is stored. */
   readonly draft: (draft: Draft) => (epoch: string) => void
@@ -93,7 +96,8 @@ export class Journal {
   publish(publication: Publication): Promise<Position> {
     const { body, key, idempotencyKey } = publication
     const once = idempotencyKey === undefined ? undefined : onceOf(idempotencyKey)
-    return this.#enqueue((body?.length ?? 0) + headerBytesOf(key), draft => {
+    const bytes = (body?.length ?? 0) + headerBytesOf(key)
+    return this.#enqueue({ bytes, once: once !== undefined }, draft => {
       const offset = draft.publish(publication, once)
       return epoch => [epoch, offset]
     })
@@ -110,7 +114,7 @@ export class Journal {
         const not = draft.renew(new Map(some), leaseMs)
         return () => not
       }
-      lost.push(...(await this.#enqueue(bytes, lostOf)))
+      lost.push(...(await this.#enqueue({ bytes }, lostOf)))
     }
     return lost
   }
@@ -151,20 +155,23 @@ export class Journal {
   async #tend(): Promise<void> {
     const now = this.#parts.engineClock.now()
     this.#index.settle(now)
-    if (this.#unborn || this.#index.dueIn(now) === 0 || this.#isOld(now)) await this.#enqueue(0, () => () => undefined)
+    if (this.#unborn || this.#index.dueIn(now) === 0 || this.#isOld(now)) await this.#enqueue({}, () => () => undefined)
   }
 
   #isOld(now: number): boolean {
     return this.#index.at + ALIVE_MS < now
   }
 
-  #enqueue<T>(bytes: number, draftOf: (draft: Draft) => (epoch: string) => T): Promise<T> {
+  #enqueue<T>(
+    { bytes = 0, once = false }: Partial<Pick<Job, 'bytes' | 'once'>>,
+    draftOf: (draft: Draft) => (epoch: string) => T,
+  ): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const draft: Job['draft'] = draft => {
         const outcomeOf = draftOf(draft)
         return epoch => resolve(outcomeOf(epoch))
       }
-      this.#jobs.push({ bytes, draft, reject })
+      this.#jobs.push({ bytes, once, draft, reject })
       if (!this.#flushing) void this.#flush()
     })
   }
@@ -184,7 +191,7 @@ export class Journal {
         if (this.#jobs.length > 0) await this.#giveWay(tries)
       } catch (error) {
         if (isStreamGone(error) && losses < MOST_LOSSES) losses += 1
-        else this.#rejectAll(isRefusal(error) ? failed(error) : notSent('NATS does not answer', error))
+        else this.#rejectAll(unanswered(error))
       }
     }
     this.#flushing = false
@@ -192,8 +199,9 @@ export class Journal {
 
   /** Stores what fits into a record, and settles it. Returns `false` when somebody else was faster. */
   async #storeSome(): Promise<boolean> {
-    const index = this.#index
     const now = this.#parts.engineClock.now()
+    if (!this.#index.hasKeys(now) && this.#jobs.some(job => job.once)) await this.#loadAll()
+    const index = this.#index
     index.settle(now)
     const draft = index.draft(now)
     const taken: Job[] = []
@@ -389,7 +397,7 @@ export class Journal {
         throw error
       })
     } catch (error) {
-      throw notSent('NATS does not answer', error)
+      throw unanswered(error)
     }
   }
 
@@ -409,4 +417,9 @@ function isNext({ previous, record }: Stored, index: ChannelIndex): boolean {
 /** Whether what stands in the place of the newest is not what was there. */
 function isAnother({ seq, stored }: Newest, index: ChannelIndex): boolean {
   return seq === index.seq && index.id !== NO_RECORD && stored?.record.id !== index.id
+}
+
+/** Nothing was stored. */
+function unanswered(error: unknown): unknown {
+  return error instanceof TautlineError ? error : notSent('NATS does not answer', error)
 }

@@ -2,11 +2,12 @@ import type { BrokerChannel } from '@tautline/server'
 import type { ChannelLimits } from './channel-index.ts'
 import { Journal, type JournalParts } from './journal.ts'
 import { subjectsOf } from './names.ts'
+import { MOST_KEYS, REMEMBERED_MS } from './once-keys.ts'
 
 /** What the journals of a process may know in all, in changes. */
 const MOST_KNOWN = 500_000
-/** How long what retains nothing is kept where it has an idempotency key, and how much of it. */
-const ONCE_LIMITS = { count: 10_000, ms: 120_000 }
+/** What is kept of a channel without memory, where it is published with idempotency keys. */
+const ONCE_LIMITS = { count: MOST_KEYS, ms: REMEMBERED_MS }
 
 interface Held {
   readonly retain: BrokerChannel['retain']

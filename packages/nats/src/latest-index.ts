@@ -74,6 +74,10 @@ export class LatestIndex implements ChannelIndex, LatestState {
     return this.#messages.size
   }
 
+  hasKeys(): boolean {
+    return true
+  }
+
   isWhole({ kept }: ChannelRecord): boolean {
     return this.#messages.size === kept
   }

@@ -8,6 +8,8 @@ import { notSent } from './failures.ts'
 const REQUEST_MS = 2_000
 /** Who asks while the engine is being dialled or looked at waits for so many ms. */
 const PATIENCE_MS = 2_000
+/** An engine that is up is looked at this often, in ms. */
+const CHECK_MS = 2_000
 /** What failed while connecting is tried again so many ms later. */
 const RETRY_MS = 250
 
@@ -37,6 +39,8 @@ export interface LineParts {
   readonly deadlines: Deadlines
   /** Looks at an engine that was not there a moment ago; it is up when that resolves. */
   readonly prepare: (engine: Engine) => Promise<void>
+  /** Whether an engine that is up is still the one that was prepared. */
+  readonly check: (engine: Engine) => Promise<boolean>
   /** Told when {@link Line.up} may have changed. */
   readonly changed: () => void
 }
@@ -56,6 +60,7 @@ export class Line {
     this.#parts = parts
     this.#state = this.#passing('dialling')
     this.#dialled = this.#dial()
+    this.#armCheck()
   }
 
   get up(): boolean {
@@ -70,7 +75,7 @@ export class Line {
   async engine(): Promise<Engine> {
     if (isPassing(this.#state)) await this.#state.ready
     this.checkOpen()
-    if (this.#state.kind !== 'up') throw notSent('NATS cannot be reached', this.#lastError)
+    if (this.#state.kind !== 'up') throw notSent(this.#complaint(), this.#lastError)
     return this.#state.engine
   }
 
@@ -160,6 +165,28 @@ export class Line {
         if (this.#state.kind === 'down' && this.#state.connected) void this.#prepare(engine)
       })
     }
+  }
+
+  #armCheck(): void {
+    this.#parts.deadlines.add(CHECK_MS, () => {
+      if (this.#state.kind === 'closed') return
+      this.#armCheck()
+      void this.#check()
+    })
+  }
+
+  async #check(): Promise<void> {
+    if (this.#state.kind !== 'up') return
+    const state = this.#state
+    // One that does not answer is noticed by the connection.
+    const isSame = await this.#parts.check(state.engine).catch(() => true)
+    if (!isSame && this.#state === state) this.doubt()
+  }
+
+  /** What is wrong in particular is no client's business: it is the cause. */
+  #complaint(): string {
+    const isConnected = this.#state.kind === 'down' && this.#state.connected
+    return isConnected ? 'NATS cannot be used as it is' : 'NATS cannot be reached'
   }
 
   #lost(): void {

@@ -11,7 +11,7 @@ import {
   pieceOf,
   type Ref,
 } from './channel-index.ts'
-import { OnceKeys } from './once-keys.ts'
+import { OnceKeys, REMEMBERED_MS } from './once-keys.ts'
 import { beforeOf, type Entry, type Stored } from './record.ts'
 
 /** So many messages, or so many of their bytes, are worth being dropped together. */
@@ -38,6 +38,8 @@ export class LogIndex implements ChannelIndex {
   #goneBytes = 0
   /** Whether it begins with some record, and not with the oldest. */
   #partial: boolean
+  /** When the first record that it has was written. */
+  #since = Number.POSITIVE_INFINITY
 
   /**
    * @param seq - of what is in the place of its first record, if anything is.
@@ -54,6 +56,10 @@ export class LogIndex implements ChannelIndex {
     return 1 + this.#size
   }
 
+  hasKeys(now: number): boolean {
+    return !this.#partial || this.#since + REMEMBERED_MS < now
+  }
+
   isWhole(): boolean {
     return true
   }
@@ -61,8 +67,11 @@ export class LogIndex implements ChannelIndex {
   apply({ seq, previous, record }: Stored): void {
     const before = beforeOf(record)
     if (before !== this.head) this.#restart(before)
-    if (this.#partial && previous !== 0) this.from = before
-    this.#partial = false
+    if (this.#since === Number.POSITIVE_INFINITY) {
+      this.#since = record.at
+      this.#partial &&= previous !== 0
+      if (this.#partial) this.from = before
+    }
     let start = 0
     for (const entry of record.entries) {
       if (entry.kind !== 'message') continue
@@ -94,7 +103,7 @@ export class LogIndex implements ChannelIndex {
 
   read(from: From, limit: PageLimit): Piece {
     const after = 'after' in from ? from.after : Math.max(this.floor, this.head - from.newest)
-    return pieceOf(this.#since(Math.max(after, this.floor)), after, this.head, limit)
+    return pieceOf(this.#after(Math.max(after, this.floor)), after, this.head, limit)
   }
 
   lose(seq: number): boolean {
@@ -125,7 +134,7 @@ export class LogIndex implements ChannelIndex {
     this.floor = this.head = head
   }
 
-  *#since(offset: number): Generator<Ref, void, undefined> {
+  *#after(offset: number): Generator<Ref, void, undefined> {
     for (let i = this.#first + offset - this.floor; i < this.#kept.length; i++) {
       const kept = this.#kept[i]
       if (kept) yield kept

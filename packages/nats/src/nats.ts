@@ -1,10 +1,11 @@
-import { headers } from '@nats-io/transport-node'
+import { headers, type Msg } from '@nats-io/transport-node'
 import { TautlineError } from '@tautline/core'
 import { type Clock, Deadlines, type Position } from '@tautline/core/wire'
 import type {
   Broker,
   BrokerChannel,
   BrokerStatus,
+  Change,
   Feed,
   FeedListener,
   From,
@@ -34,6 +35,8 @@ const ENVELOPE = 8_192
 const USUAL_PAYLOAD = 1_024 * 1_024
 /** On a feed, a message of a channel without memory that has a key. */
 const KEY = 'Tautline-Key'
+/** What is told of an epoch that has no change yet. */
+const NEWS: Change = { offset: 0, key: undefined, body: undefined }
 
 /**
  * A broker on NATS JetStream: servers that are given one of the same NATS are one.
@@ -44,6 +47,11 @@ const KEY = 'Tautline-Key'
  */
 export function nats(client: NatsClient, options: NatsOptions = {}): Broker {
   return new NatsBroker(client, settingsOf(options))
+}
+
+/** The epoch that a feed was told of last. */
+interface Last {
+  epoch: string | null
 }
 
 /** See {@link nats}. */
@@ -73,6 +81,7 @@ export class NatsBroker implements Broker {
       options: connectionOptionsOf(client),
       deadlines: this.#deadlines,
       changed: () => this.#changed(),
+      check: engine => remembers.isSame(engine),
       prepare: async engine => {
         this.#maxPayload = engine.connection.info?.max_payload ?? USUAL_PAYLOAD
         this.#feeds.attach(engine.connection)
@@ -94,20 +103,12 @@ export class NatsBroker implements Broker {
     await this.#line.engine()
     const { name, retain } = channel
     let open = true
-    const stop = this.#feeds.listen(subjectsOf(this.#settings.prefix, name).feed, message => {
-      const told = toldOf(message)
-      if (retain.kind === 'none') {
-        const changes = told
-          ? changesOf(told.record, message.data)
-          : [{ offset: 0, key: keyOf(message.headers?.get(KEY)), body: message.data }]
-        for (const { key, body } of changes) if (open) listener(null, { offset: 0, key, body })
-      } else if (told) {
-        const { record } = told
-        this.#journals.of(channel).heard(told)
-        this.#plan(channel)
-        for (const change of changesOf(record, message.data)) if (open) listener(record.epoch, change)
-      }
-    })
+    const tell: FeedListener = (epoch, change) => {
+      if (open) listener(epoch, change)
+    }
+    const last: Last = { epoch: null }
+    const hear = retain.kind === 'none' ? hearForgetful(tell) : this.#hearRetained(channel, last, tell)
+    const stop = this.#feeds.listen(subjectsOf(this.#settings.prefix, name).feed, hear)
     this.#followers.set(name, (this.#followers.get(name) ?? 0) + 1)
     const close = () => {
       if (!open) return
@@ -117,7 +118,9 @@ export class NatsBroker implements Broker {
     }
     try {
       await this.#line.flush()
-      return { head: await this.#head(channel), close }
+      const head = await this.#head(channel)
+      last.epoch ??= head[0]
+      return { head, close }
     } catch (error) {
       close()
       throw error
@@ -187,6 +190,22 @@ export class NatsBroker implements Broker {
     })
   }
 
+  #hearRetained(channel: BrokerChannel, last: Last, tell: FeedListener): (message: Msg) => void {
+    return message => {
+      const told = toldOf(message)
+      if (!told) return
+      const { record } = told
+      const { epoch } = record
+      const changes = changesOf(record, message.data)
+      this.#journals.of(channel).heard(told)
+      this.#plan(channel)
+      // A memory was lost, and nothing is in the new one yet: no change, but news.
+      if (changes.length === 0 && last.epoch !== null && last.epoch !== epoch) tell(epoch, NEWS)
+      last.epoch = epoch
+      for (const change of changes) tell(epoch, change)
+    }
+  }
+
   /** The newest position; what is due by then is done. */
   async #head(channel: BrokerChannel): Promise<Position> {
     this.#line.checkOpen()
@@ -219,6 +238,15 @@ export class NatsBroker implements Broker {
     if (status === this.#status) return
     this.#status = status
     for (const listener of this.#listeners) listener(status)
+  }
+}
+
+/** Of a channel without memory: what comes with a record was published with an idempotency key. */
+function hearForgetful(tell: FeedListener): (message: Msg) => void {
+  return message => {
+    const told = toldOf(message)
+    if (!told) return tell(null, { offset: 0, key: keyOf(message.headers?.get(KEY)), body: message.data })
+    for (const { key, body } of changesOf(told.record, message.data)) tell(null, { offset: 0, key, body })
   }
 }
 

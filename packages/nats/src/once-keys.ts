@@ -1,6 +1,6 @@
 /** How long an idempotency key is remembered, in ms; at most so many are, per channel. */
-const REMEMBERED_MS = 120_000
-const MOST_KEYS = 10_000
+export const REMEMBERED_MS = 120_000
+export const MOST_KEYS = 10_000
 
 interface Remembered {
   readonly offset: number

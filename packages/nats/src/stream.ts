@@ -16,7 +16,8 @@ const REST_MS = 300
 export class Stream {
   readonly #settings: NatsSettings
   readonly #clock: EngineClock
-  #wasThere = false
+  /** When the stream was created that was there the last time. */
+  #created: string | undefined
 
   constructor(settings: NatsSettings, clock: EngineClock) {
     this.#settings = settings
@@ -31,21 +32,33 @@ export class Stream {
    */
   async prepare(engine: Engine): Promise<void> {
     checkVersion(engine.connection.info?.version ?? 'unknown')
-    await this.#ensure(engine)
-    this.#wasThere = true
+    this.#created = await this.#ensure(engine)
     await this.#clock.set(() => this.#askTime(engine))
   }
 
-  async #ensure({ manager }: Engine): Promise<void> {
+  /** Whether the stream is still the one that it was. */
+  async isSame({ manager }: Engine): Promise<boolean> {
+    try {
+      const { created } = await manager.streams.info(this.#settings.stream)
+      return created === this.#created
+    } catch (error) {
+      return !isStreamGone(error)
+    }
+  }
+
+  async #ensure({ manager }: Engine): Promise<string> {
     const { stream, prefix, replicas, clock } = this.#settings
     try {
-      const { config } = await manager.streams.info(stream)
+      const { config, created } = await manager.streams.info(stream)
       const wrong = shortcomingsOf(config, prefix)
       if (wrong.length > 0) throw new TypeError(`nats: the stream ${stream} needs ${wrong.join(', ')}`)
+      return created
     } catch (error) {
       if (!isStreamGone(error)) throw error
-      if (this.#wasThere) await new Promise<void>(resolve => clock.setTimeout(resolve, REST_MS))
-      await manager.streams.add({ ...needed(prefix), name: stream, num_replicas: replicas, storage: StorageType.File })
+      if (this.#created !== undefined) await new Promise<void>(resolve => clock.setTimeout(resolve, REST_MS))
+      const own = { name: stream, num_replicas: replicas, storage: StorageType.File }
+      const { created } = await manager.streams.add({ ...needed(prefix), ...own })
+      return created
     }
   }
 

@@ -37,7 +37,10 @@ export interface Publication {
   readonly ifOffset?: number | undefined
 }
 
-/** Told of every change, in order, or out of order and twice where the engine does that; `epoch` is null without `retain`. */
+/**
+ * Told of every change, in order, or out of order and twice where the engine does that; `epoch` is null without `retain`.
+ * With offset 0 of what is retained, it is told of no change, but of an epoch.
+ */
 export type FeedListener = (epoch: string | null, change: Change) => void
 
 /** A live feed that is held. */

@@ -16,19 +16,23 @@ export class NatsServer {
   readonly port: number
   /** What it remembers is in here. */
   readonly dir: string
+  /** Where it is asked about itself, over HTTP. */
+  readonly #monitor: number
   readonly #config: readonly string[]
   #process: ChildProcess | undefined
   #admin: NatsConnection | undefined
 
-  private constructor(port: number, dir: string, config: readonly string[]) {
+  private constructor(port: number, monitor: number, dir: string, config: readonly string[]) {
     this.port = port
+    this.#monitor = monitor
     this.dir = dir
     this.#config = config
   }
 
   /** @param config - command line of `nats-server`. */
   static async start(config: readonly string[] = ['-js']): Promise<NatsServer> {
-    const server = new NatsServer(await freePort(), await mkdtemp(join(tmpdir(), 'tautline-nats-')), config)
+    const dir = await mkdtemp(join(tmpdir(), 'tautline-nats-'))
+    const server = new NatsServer(await freePort(), await freePort(), dir, config)
     await server.go()
     return server
   }
@@ -44,9 +48,16 @@ export class NatsServer {
     return { connection: this.#admin, streams: await jetstreamManager(this.#admin, { checkAPI: false }) }
   }
 
+  /** What is subscribed to on each connection. */
+  async subscriptions(): Promise<string[][]> {
+    const response = await fetch(`http://127.0.0.1:${this.#monitor}/connz?subs=1`)
+    const { connections } = (await response.json()) as { connections: { subscriptions_list?: string[] }[] }
+    return connections.map(connection => connection.subscriptions_list ?? [])
+  }
+
   /** Starts it (again), and waits until it takes connections. */
   async go(): Promise<void> {
-    const own = ['-a', '127.0.0.1', '-p', String(this.port), '-sd', this.dir]
+    const own = ['-a', '127.0.0.1', '-p', String(this.port), '-m', String(this.#monitor), '-sd', this.dir]
     this.#process = spawn(tool.path, [...own, ...this.#config], { stdio: 'ignore' })
     while (!(await answers(this.port))) await new Promise(resolve => setTimeout(resolve, 10))
   }
