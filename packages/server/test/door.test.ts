@@ -1,6 +1,7 @@
 import { createServer, type Server as HttpServer } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { Duplex } from 'node:stream'
 import { encodeFrame, FrameType } from '@tautline/core/wire'
 import { afterEach, describe, expect, it } from 'vitest'
 import { WebSocketServer } from 'ws'
@@ -150,6 +151,16 @@ describe('an HTTP server that was there before', () => {
 })
 
 describe('who is turned away', () => {
+  it.each(['/live', '/other'])('from %s takes nothing down when the socket fails meanwhile', async url => {
+    const http = await listening(createServer())
+    await serving({ server: http })
+    const raw = new Duplex({ read: () => undefined, write: () => undefined })
+    http.emit('upgrade', { url, headers: {}, socket: raw }, raw, Buffer.alloc(0))
+    expect(raw.writableLength).toBeGreaterThan(0)
+    expect(() => raw.emit('error', new Error('reset'))).not.toThrow()
+    raw.destroy()
+  })
+
   it('is told so in HTTP, and the connection is closed', async () => {
     const { port } = await serving()
     const cases: [number, Record<string, string | undefined>][] = [
