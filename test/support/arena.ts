@@ -23,6 +23,8 @@ export const arena = contract({
   short: topic({ ...log, retain: { count: 40 } }),
   live: topic(log),
   newest: topic({ ...log, retain: { latestBy: m => m.producer } }),
+  /** Who is there, by identity. */
+  meeting: topic({ params: Room, message: Numbered, presence: z.object({ name: z.string() }) }),
   /** Keeps the server's only thread busy for so long. */
   stall: procedure({ input: z.object({ ms: z.number() }) }),
 })
@@ -63,6 +65,7 @@ export function arenaHandlers(tell: (happening: Happening) => void): Handlers<Ar
     short: room,
     live: room,
     newest: room,
+    meeting: { subscribe: () => undefined, presence: (_, { session }) => ({ name: session.identity ?? 'nobody' }) },
     stall({ ms }) {
       const end = performance.now() + ms
       while (performance.now() < end);

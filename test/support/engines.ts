@@ -26,6 +26,10 @@ const kinds = {
       return redis(new Redis({ port, host: '127.0.0.1', lazyConnect: true }))
     },
   },
+  nats: {
+    args: (port, dir) => ['-js', '-sd', dir, '-a', '127.0.0.1', '-p', String(port)],
+    broker: async port => (await import('@tautline/nats')).nats({ servers: `127.0.0.1:${port}` }),
+  },
 } as const satisfies Partial<Record<ToolName, Kind>>
 
 export type EngineName = keyof typeof kinds
