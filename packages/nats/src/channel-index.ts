@@ -36,6 +36,8 @@ export interface Draft {
   readonly bytes: number
   readonly head: number
   readonly kept: number
+  /** When all that is kept with it is over, in ms of the engine's clock; `Infinity` for never. */
+  readonly until: number
   /** Takes a publication in. Returns its offset; that of the newest change when nothing is to be done. */
   publish(publication: Publication, once: string | undefined): number
   /** Renews leases; returns the keys whose newest message is another one. */
@@ -85,6 +87,9 @@ export const NO_RECORD = '-'
 
 /** What one record has room for. */
 export const MOST_ENTRIES = 256
+
+/** What an index costs beside what it has, in changes. */
+export const INDEX_WEIGHT = 16
 
 /** What a kept change costs beside its body and its key, in bytes. */
 const OVERHEAD = 128

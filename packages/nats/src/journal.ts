@@ -2,21 +2,13 @@ import { TautlineError } from '@tautline/core'
 import type { Clock, Position } from '@tautline/core/wire'
 import type { BrokerChannel, From, Page, PageLimit, Publication } from '@tautline/server'
 import { nanoid } from 'nanoid'
-import {
-  type ChannelIndex,
-  type ChannelLimits,
-  type Draft,
-  headerBytesOf,
-  MOST_ENTRIES,
-  NO_RECORD,
-} from './channel-index.ts'
+import { type ChannelIndex, type ChannelLimits, type Draft, headerBytesOf, MOST_ENTRIES } from './channel-index.ts'
 import type { EngineClock } from './engine-clock.ts'
 import { failed, isConflict, isRefusal, isStreamGone, notSent } from './failures.ts'
-import { LatestIndex } from './latest-index.ts'
-import { LogIndex } from './log-index.ts'
 import { onceOf } from './names.ts'
-import { beforeOf, type ChannelRecord, type Stored } from './record.ts'
-import type { Newest, Store } from './store.ts'
+import type { ChannelRecord, Stored } from './record.ts'
+import { Replica } from './replica.ts'
+import type { Store } from './store.ts'
 
 /** Stored by one record. */
 const MOST_BYTES = 256 * 1_024
@@ -24,8 +16,6 @@ const MOST_BYTES = 256 * 1_024
 const MOST_TRIES = 100
 /** So often what is read may be dropped while it is. */
 const MOST_READS = 10
-/** The epochs of a channel that are known again. */
-const KNOWN_EPOCHS = 16
 /** So often the stream may be gone; each time it is waited for. */
 const MOST_LOSSES = 3
 /** Who loses against another waits for up to so many ms, times the number of losses. */
@@ -38,7 +28,7 @@ const RENEWED_AT_ONCE = 100
 
 /** What a journal is made of. */
 export interface JournalParts {
-  readonly store: Store
+  readonly store: Pick<Store, keyof Store>
   readonly engineClock: EngineClock
   readonly clock: Clock
 }
@@ -55,17 +45,9 @@ interface Job {
 /** The memory of one channel: its records in the stream, and the index of them that this process holds. */
 export class Journal {
   readonly #subject: string
-  readonly #kind: BrokerChannel['retain']['kind']
   readonly #limits: ChannelLimits
   readonly #parts: JournalParts
-  #index: ChannelIndex
-  /** Whether the index has an epoch that no record has yet. */
-  #unborn = true
-  /** Those that it has had, the newest last. */
-  readonly #epochs: string[] = []
-  /** Whether the index has everything, as far as is known. */
-  #isCurrent = false
-  #syncing: Promise<void> | undefined
+  readonly #replica: Replica
   #jobs: Job[] = []
   #flushing = false
   /** Whether others publish on the channel, too. */
@@ -73,24 +55,23 @@ export class Journal {
 
   constructor(subject: string, kind: BrokerChannel['retain']['kind'], limits: ChannelLimits, parts: JournalParts) {
     this.#subject = subject
-    this.#kind = kind
     this.#limits = limits
     this.#parts = parts
-    this.#index = this.#empty(nanoid(16), 0, false)
+    this.#replica = new Replica({ store: parts.store, subject, kind, limits })
   }
 
   get weight(): number {
-    return this.#index.weight
+    return this.#replica.index.weight
   }
 
   /** Whether something is under way. */
   get busy(): boolean {
-    return this.#flushing || this.#syncing !== undefined
+    return this.#flushing || this.#replica.busy
   }
 
   /** In how many ms something is due that has to be stored; `Infinity` for never. */
   get dueIn(): number {
-    return this.#index.dueIn(this.#parts.engineClock.now())
+    return this.#replica.index.dueIn(this.#parts.engineClock.now())
   }
 
   publish(publication: Publication): Promise<Position> {
@@ -121,9 +102,9 @@ export class Journal {
 
   /** The newest position; what is due by then is done. */
   async position(): Promise<Position> {
-    await this.#withStream(() => this.#sync())
+    await this.#withStream(() => this.#replica.sync())
     await this.#tend()
-    return [this.#index.epoch, this.#index.head]
+    return [this.#replica.index.epoch, this.#replica.index.head]
   }
 
   async read(from: From, limit: PageLimit): Promise<Page> {
@@ -137,13 +118,7 @@ export class Journal {
 
   /** A record was stored, by whomever. */
   heard(stored: Stored): void {
-    if (stored.seq <= this.#index.seq) return
-    if (!isNext(stored, this.#index)) {
-      this.#isCurrent = false
-      return
-    }
-    this.#index.apply(stored)
-    this.#born(stored.record.epoch)
+    this.#replica.heard(stored)
   }
 
   /** The broker is closed. */
@@ -154,12 +129,13 @@ export class Journal {
   /** A channel that nobody has published on has an epoch, too; what is due is done. */
   async #tend(): Promise<void> {
     const now = this.#parts.engineClock.now()
-    this.#index.settle(now)
-    if (this.#unborn || this.#index.dueIn(now) === 0 || this.#isOld(now)) await this.#enqueue({}, () => () => undefined)
+    this.#replica.index.settle(now)
+    if (this.#replica.unborn || this.#replica.index.dueIn(now) === 0 || this.#isOld(now))
+      await this.#enqueue({}, () => () => undefined)
   }
 
   #isOld(now: number): boolean {
-    return this.#index.at + ALIVE_MS < now
+    return this.#replica.index.at + ALIVE_MS < now
   }
 
   #enqueue<T>(
@@ -184,7 +160,7 @@ export class Journal {
     await Promise.resolve()
     while (this.#jobs.length > 0) {
       try {
-        if (!this.#isCurrent) await this.#sync()
+        if (!this.#replica.isCurrent) await this.#replica.sync()
         if (await this.#storeSome()) tries = 0
         else tries += 1
         if (tries > MOST_TRIES) throw notSent('too many others publish on the channel')
@@ -200,8 +176,8 @@ export class Journal {
   /** Stores what fits into a record, and settles it. Returns `false` when somebody else was faster. */
   async #storeSome(): Promise<boolean> {
     const now = this.#parts.engineClock.now()
-    if (!this.#index.hasKeys(now) && this.#jobs.some(job => job.once)) await this.#loadAll()
-    const index = this.#index
+    if (!this.#replica.index.hasKeys(now) && this.#jobs.some(job => job.once)) await this.#replica.loadAll()
+    const index = this.#replica.index
     index.settle(now)
     const draft = index.draft(now)
     const taken: Job[] = []
@@ -212,14 +188,14 @@ export class Journal {
       taken.push(job)
       settled.push(job.draft(draft))
     }
-    const isWorth = draft.entries.length > 0 || this.#unborn || this.#isOld(now)
+    const isWorth = draft.entries.length > 0 || this.#replica.unborn || this.#isOld(now)
     const { seq } = index
     if (isWorth) {
       if (!(await this.#append(index, draft, now, taken))) return false
     } else {
       // Nothing is to be done, if what is known is true.
-      await this.#sync()
-      if (this.#index !== index || index.seq !== seq) return true
+      await this.#replica.sync()
+      if (this.#replica.index !== index || index.seq !== seq) return true
       this.#jobs.splice(0, taken.length)
     }
     for (const settle of settled) settle(index.epoch)
@@ -231,21 +207,20 @@ export class Journal {
     const { ms } = this.#limits
     const { entries, bodies, head, kept } = draft
     const lastsMs = Number.isFinite(ms) ? ms : 0
+    const until = Number.isFinite(draft.until) ? draft.until : 0
     const { epoch, floor, seq: previous } = index
-    const about = { epoch, id: nanoid(8), after: index.id, head, at: now, lastsMs, kept, floor }
+    const about = { epoch, id: nanoid(8), after: index.id, head, at: now, until, lastsMs, kept, floor }
     const record: ChannelRecord = { ...about, entries }
     try {
       const bytes = bodies.length === 1 && bodies[0] ? bodies[0] : Buffer.concat(bodies)
-      const isInstead = this.#unborn && previous > 0
+      const isInstead = this.#replica.unborn && previous > 0
       const seq = await this.#parts.store.append(this.#subject, record, bytes, previous, isInstead)
       this.#jobs.splice(0, jobs.length)
-      // The feed may have been faster.
-      if (index.seq === previous) index.apply({ seq, previous, record })
-      if (this.#index === index) this.#born(index.epoch)
+      this.#replica.stored(index, { seq, previous, record })
       this.#clean(index, now)
       return true
     } catch (error) {
-      this.#isCurrent = false
+      this.#replica.doubt()
       if (isStreamGone(error)) throw error
       this.#isShared = isConflict(error)
       if (this.#isShared) return false
@@ -268,94 +243,10 @@ export class Journal {
     for (const job of this.#jobs.splice(0)) job.reject(error)
   }
 
-  /** Takes in what others have stored. */
-  #sync(): Promise<void> {
-    this.#syncing ??= this.#catchUp().finally(() => {
-      this.#syncing = undefined
-    })
-    return this.#syncing
-  }
-
-  async #catchUp(): Promise<void> {
-    const index = this.#index
-    const had = index.seq
-    const { store } = this.#parts
-    const isBehind = (newest: Newest | undefined) => (newest?.seq ?? 0) < had
-    let newest = await store.newest(this.#subject)
-    if (isBehind(newest)) newest = await store.decided(this.#subject)
-    if (newest && isBehind(newest) && this.#isNew(newest.stored)) await this.#load(newest.stored)
-    else if (isBehind(newest)) this.#begin(newest?.seq ?? 0)
-    else if (newest && (newest.seq > index.seq || isAnother(newest, index))) await this.#takeIn(newest)
-    this.#isCurrent = true
-  }
-
-  /** Whether somebody else has found out first, and begun a new epoch. */
-  #isNew(stored: Stored | undefined): stored is Stored {
-    return stored !== undefined && !this.#epochs.includes(stored.record.epoch)
-  }
-
-  async #takeIn({ seq, stored }: Newest): Promise<void> {
-    const index = this.#index
-    if (!stored) return this.#begin(seq)
-    const { record } = stored
-    if (this.#unborn || record.epoch !== index.epoch) return this.#isNew(stored) ? this.#load(stored) : this.#begin(seq)
-    if (isNext(stored, index)) return index.apply(stored)
-    const had = index.seq
-    const records = record.head < index.head ? [] : await this.#parts.store.records(this.#subject, had, seq)
-    // The feed may have been faster.
-    if (index.seq !== had) return
-    if (!this.#follow(records, index)) return this.#begin(seq)
-    for (const each of records) if (each.seq > index.seq) index.apply(each)
-  }
-
-  /** Whether records go on where the index ends: an older state of the stream that was restored does not. */
-  #follow([first]: readonly Stored[], index: ChannelIndex): boolean {
-    if (!first || first.record.epoch !== index.epoch) return false
-    if (first.seq === index.seq) return first.record.id === index.id
-    const before = beforeOf(first.record)
-    if (before > index.head) return true
-    return before === index.head && (this.#kind === 'latest' || isNext(first, index))
-  }
-
-  /** Of a log, the newest is enough until somebody asks for more. */
-  async #load(newest: Stored): Promise<void> {
-    const { epoch } = newest.record
-    const isLog = this.#kind !== 'latest'
-    const index = this.#empty(epoch, 0, isLog)
-    const records = isLog ? [newest] : await this.#parts.store.records(this.#subject, 1, newest.seq)
-    for (const each of records) if (each.record.epoch === epoch) index.apply(each)
-    if (index.seq !== newest.seq || !index.isWhole(newest.record)) return this.#begin(newest.seq)
-    this.#index = index
-    this.#born(epoch)
-  }
-
-  /** All of a log that is still there. */
-  async #loadAll(): Promise<void> {
-    const { epoch, seq } = this.#index
-    const records = await this.#parts.store.records(this.#subject, 1, seq)
-    const index = this.#empty(epoch, 0, false)
-    for (const each of records) if (each.record.epoch === epoch) index.apply(each)
-    if (this.#index.epoch === epoch && this.#index.seq === index.seq) this.#index = index
-  }
-
-  /** The memory is not what somebody was told of: a new epoch, instead of what is there. */
-  #begin(seq: number): void {
-    this.#index = this.#empty(nanoid(16), seq, false)
-    this.#unborn = true
-  }
-
-  /** The epoch is in the stream; where it is met again after another one, somebody has restored an older state. */
-  #born(epoch: string): void {
-    this.#unborn = false
-    if (this.#epochs.at(-1) === epoch) return
-    this.#epochs.push(epoch)
-    if (this.#epochs.length > KNOWN_EPOCHS) this.#epochs.shift()
-  }
-
   async #readOnce(from: From, limit: PageLimit): Promise<Page | undefined> {
-    const lowest = 'after' in from ? from.after : Math.max(0, this.#index.head - from.newest)
-    if (lowest < this.#index.from) await this.#loadAll()
-    const index = this.#index
+    const lowest = 'after' in from ? from.after : Math.max(0, this.#replica.index.head - from.newest)
+    if (lowest < this.#replica.index.from) await this.#replica.loadAll()
+    const index = this.#replica.index
     if (lowest < index.from) return undefined
     const { epoch, head, floor } = index
     const { refs, after, through } = index.read(from, limit)
@@ -363,21 +254,13 @@ export class Journal {
     numbers.sort((a, b) => a - b)
     const bodies = await this.#parts.store.bodies(this.#subject, numbers)
     const lost = numbers.find(seq => !bodies.has(seq))
-    if (lost !== undefined) return void (await this.#lose(index, lost))
+    if (lost !== undefined) return void (await this.#replica.lose(index, lost))
     const changes = refs.map(({ offset, key, size, seq, start }) => ({
       offset,
       key,
       body: size === undefined ? undefined : bodies.get(seq)?.subarray(start, start + size),
     }))
     return { epoch, head, floor, after, through, changes }
-  }
-
-  /** A message is gone that the index has: somebody has trimmed the stream, or the index is old. */
-  async #lose(index: ChannelIndex, lost: number): Promise<void> {
-    const { seq } = index
-    if (index.lose(lost)) return
-    await this.#sync()
-    if (this.#index === index && index.seq === seq) this.#begin(seq)
   }
 
   /** Drops from the stream what nobody can read any more; what fails is found again by whoever loads it. */
@@ -400,24 +283,9 @@ export class Journal {
       throw unanswered(error)
     }
   }
-
-  #empty(epoch: string, seq: number, partial: boolean): ChannelIndex {
-    if (this.#kind === 'latest') return new LatestIndex(epoch, this.#limits, seq)
-    return new LogIndex(epoch, this.#limits, seq, partial)
-  }
 }
 
 function ignore(): void {}
-
-/** Whether a record follows what the index has. */
-function isNext({ previous, record }: Stored, index: ChannelIndex): boolean {
-  return previous === index.seq && record.after === index.id && record.epoch === index.epoch
-}
-
-/** Whether what stands in the place of the newest is not what was there. */
-function isAnother({ seq, stored }: Newest, index: ChannelIndex): boolean {
-  return seq === index.seq && index.id !== NO_RECORD && stored?.record.id !== index.id
-}
 
 /** Nothing was stored. */
 function unanswered(error: unknown): unknown {

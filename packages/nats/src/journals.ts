@@ -5,13 +5,15 @@ import { subjectsOf } from './names.ts'
 import { MOST_KEYS, REMEMBERED_MS } from './once-keys.ts'
 
 /** What the journals of a process may know in all, in changes. */
-const MOST_KNOWN = 500_000
+const MOST_KNOWN = 1_000_000
 /** What is kept of a channel without memory, where it is published with idempotency keys. */
 const ONCE_LIMITS = { count: MOST_KEYS, ms: REMEMBERED_MS }
 
 interface Held {
   readonly retain: BrokerChannel['retain']
   readonly journal: Journal
+  /** As it was when it was asked for the last time. */
+  weight: number
 }
 
 /** The journals of the channels that this process has to do with; those that it had to do with long ago are let go. */
@@ -22,6 +24,7 @@ export class Journals {
   readonly #most: number
   /** Those that were asked for last are last. */
   readonly #held = new Map<string, Held>()
+  #weight = 0
 
   constructor(prefix: string, channelBytes: number, parts: JournalParts, most = MOST_KNOWN) {
     this.#prefix = prefix
@@ -37,11 +40,13 @@ export class Journals {
   /** The journal of a channel. */
   of({ name, retain }: BrokerChannel): Journal {
     const known = this.#held.get(name)
-    this.#held.delete(name)
     const isSame = known && isDeepEqual(known.retain, retain)
-    const held = isSame ? known : { retain, journal: this.#open(name, retain) }
+    if (known) this.#forget(name, known)
+    const held = isSame ? known : { retain, journal: this.#open(name, retain), weight: 0 }
+    held.weight = held.journal.weight
+    this.#weight += held.weight
     this.#held.set(name, held)
-    if (!isSame) this.#shrink()
+    if (this.#weight > this.#most) this.#shrink()
     return held.journal
   }
 
@@ -53,6 +58,7 @@ export class Journals {
   close(): void {
     for (const { journal } of this.#held.values()) journal.close()
     this.#held.clear()
+    this.#weight = 0
   }
 
   #open(name: string, retain: BrokerChannel['retain']): Journal {
@@ -65,14 +71,15 @@ export class Journals {
     return { count: retain.count, ms: Math.ceil(retain.seconds * 1_000), bytes }
   }
 
+  #forget(name: string, held: Held): void {
+    this.#held.delete(name)
+    this.#weight -= held.weight
+  }
+
   #shrink(): void {
-    let known = 0
-    for (const { journal } of this.#held.values()) known += journal.weight
-    for (const [name, { journal }] of this.#held) {
-      if (known <= this.#most || this.#held.size === 1) return
-      if (journal.busy) continue
-      known -= journal.weight
-      this.#held.delete(name)
+    for (const [name, held] of this.#held) {
+      if (this.#weight <= this.#most || this.#held.size === 1) return
+      if (!held.journal.busy) this.#forget(name, held)
     }
   }
 }

@@ -23,6 +23,7 @@ export interface LatestState {
   readonly head: number
   readonly kept: number
   readonly bytes: number
+  readonly until: number
   newest(key: string): Kept | undefined
   /** In order of offsets. */
   messages(): Iterable<Kept>
@@ -42,6 +43,7 @@ export class LatestDraft implements Draft {
   readonly #changed = new Map<string, Drafted | undefined>()
   readonly #once = new Map<string, number>()
   #keptBytes: number
+  #until: number
 
   constructor(index: LatestState, now: number, isDue: boolean) {
     this.#index = index
@@ -49,7 +51,12 @@ export class LatestDraft implements Draft {
     this.head = index.head
     this.kept = index.kept
     this.#keptBytes = index.bytes
+    this.#until = index.until
     if (isDue) this.#expire()
+  }
+
+  get until(): number {
+    return this.kept === 0 ? this.#now : this.#until
   }
 
   publish({ body, key = '', leaseMs, ifOffset }: Publication, once: string | undefined): number {
@@ -67,6 +74,10 @@ export class LatestDraft implements Draft {
     this.#changed.set(key, { offset, size: body.length })
     this.kept += 1
     this.#keptBytes += costOf(body.length, key)
+    this.#until = Math.max(
+      this.#until,
+      this.#now + Math.min(this.#index.limits.ms, leaseMs ?? Number.POSITIVE_INFINITY),
+    )
     this.#write({ kind: 'message', key, size: body.length, leaseMs, once })
     this.bodies.push(body)
     this.bytes += body.length
@@ -78,8 +89,12 @@ export class LatestDraft implements Draft {
   renew(held: ReadonlyMap<string, number>, leaseMs: number): readonly string[] {
     const lost: string[] = []
     for (const [key, offset] of held) {
-      if (this.#newest(key)?.offset === offset) this.#write({ kind: 'renewal', key, offset, leaseMs })
-      else lost.push(key)
+      if (this.#newest(key)?.offset !== offset) {
+        lost.push(key)
+        continue
+      }
+      this.#until = Math.max(this.#until, this.#now + leaseMs)
+      this.#write({ kind: 'renewal', key, offset, leaseMs })
     }
     return lost
   }

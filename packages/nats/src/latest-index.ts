@@ -5,6 +5,7 @@ import {
   costOf,
   type Draft,
   type Garbage,
+  INDEX_WEIGHT,
   NO_RECORD,
   type Piece,
   pieceOf,
@@ -47,6 +48,8 @@ export class LatestIndex implements ChannelIndex, LatestState {
   head = 0
   floor = 0
   bytes = 0
+  /** When all that is kept is over, at the latest. */
+  until = 0
   readonly limits: ChannelLimits
   readonly #once = new OnceKeys()
   /** Both in order of offsets. */
@@ -67,7 +70,7 @@ export class LatestIndex implements ChannelIndex, LatestState {
   }
 
   get weight(): number {
-    return 1 + this.#messages.size + this.#retractions.size
+    return INDEX_WEIGHT + this.#messages.size + this.#retractions.size
   }
 
   get kept(): number {
@@ -110,6 +113,7 @@ export class LatestIndex implements ChannelIndex, LatestState {
     this.seq = seq
     this.id = record.id
     this.at = record.at
+    if (this.#messages.size === 0) this.until = record.at
     this.#unuse(before, 0)
     this.#record(record.floor)
     while (this.#retractions.size > RETRACTIONS) if (!this.#forgetOldest()) break
@@ -167,6 +171,7 @@ export class LatestIndex implements ChannelIndex, LatestState {
     this.#use(seq)
     this.bytes += costOf(size, key)
     this.#dueAt = Math.min(this.#dueAt, dueAt)
+    this.until = Math.max(this.until, dueAt)
     if (once !== undefined) this.#once.add(once, offset, seq, at)
   }
 
@@ -182,6 +187,7 @@ export class LatestIndex implements ChannelIndex, LatestState {
     const dueAt = Math.min(message.lastsUntil, at + leaseMs)
     this.#messages.set(key, { ...message, dueAt, renewal: seq })
     this.#dueAt = Math.min(this.#dueAt, dueAt)
+    this.until = Math.max(this.until, dueAt)
     this.#use(seq)
     if (message.renewal !== message.seq) this.#unuse(message.renewal)
   }

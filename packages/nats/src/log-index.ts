@@ -6,6 +6,7 @@ import {
   type Draft,
   type Garbage,
   headerBytesOf,
+  INDEX_WEIGHT,
   NO_RECORD,
   type Piece,
   pieceOf,
@@ -53,7 +54,7 @@ export class LogIndex implements ChannelIndex {
   }
 
   get weight(): number {
-    return 1 + this.#size
+    return INDEX_WEIGHT + this.#size
   }
 
   hasKeys(now: number): boolean {
@@ -98,7 +99,7 @@ export class LogIndex implements ChannelIndex {
   }
 
   draft(now: number): Draft {
-    return new LogDraft(this.head, once => this.#once.find(once, now))
+    return new LogDraft(this.head, now, this.#limits.ms, once => this.#once.find(once, now))
   }
 
   read(from: From, limit: PageLimit): Piece {
@@ -164,12 +165,20 @@ class LogDraft implements Draft {
   readonly kept = 0
   bytes = 0
   head: number
+  readonly #now: number
+  readonly #ms: number
   readonly #known: (once: string) => number | undefined
   readonly #once = new Map<string, number>()
 
-  constructor(head: number, known: (once: string) => number | undefined) {
+  constructor(head: number, now: number, ms: number, known: (once: string) => number | undefined) {
     this.head = head
+    this.#now = now
+    this.#ms = ms
     this.#known = known
+  }
+
+  get until(): number {
+    return this.head === 0 ? this.#now : this.#now + this.#ms
   }
 
   publish({ body, key }: Publication, once: string | undefined): number {

@@ -22,9 +22,9 @@ export function allSubjectsOf(prefix: string): Subjects {
   return { memory: `${prefix}.r.>`, feed: `${prefix}.f.>` }
 }
 
-/** A subject of the stream that no channel has. */
-export function clockSubjectOf(prefix: string): string {
-  return `${prefix}.r.=clock`
+/** Subjects of the stream that no channel has. */
+export function ownSubjectOf(prefix: string, what: 'clock' | 'janitor'): string {
+  return `${prefix}.r.==${what}`
 }
 
 /** What stands for an idempotency key in the memory of a channel. */

@@ -17,6 +17,7 @@ import { connectionOptionsOf, type NatsClient } from './client.ts'
 import { EngineClock } from './engine-clock.ts'
 import { failed } from './failures.ts'
 import { Feeds } from './feeds.ts'
+import { Janitor } from './janitor.ts'
 import { Journals } from './journals.ts'
 import { Line } from './line.ts'
 import { Load } from './load.ts'
@@ -63,6 +64,7 @@ export class NatsBroker implements Broker {
   readonly #journals: Journals
   readonly #feeds = new Feeds()
   readonly #load = new Load()
+  readonly #janitor: Janitor
   readonly #sweeps: Sweeps
   readonly #followers = new Map<string, number>()
   readonly #listeners = new Set<(status: BrokerStatus) => void>()
@@ -88,7 +90,9 @@ export class NatsBroker implements Broker {
         await remembers.prepare(engine)
       },
     })
-    this.#journals = new Journals(prefix, channelBytes, { store: new Store(this.#line, stream), engineClock, clock })
+    const store = new Store(this.#line, stream)
+    this.#journals = new Journals(prefix, channelBytes, { store, engineClock, clock })
+    this.#janitor = new Janitor({ store, engineClock, prefix, deadlines: this.#deadlines })
   }
 
   get status(): BrokerStatus {
@@ -149,6 +153,7 @@ export class NatsBroker implements Broker {
 
   async close(): Promise<void> {
     this.#listeners.clear()
+    this.#janitor.close()
     this.#feeds.close()
     this.#followers.clear()
     const closed = this.#line.close()

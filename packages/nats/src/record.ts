@@ -26,6 +26,8 @@ export interface ChannelRecord {
   readonly head: number
   /** When it was written, in ms since 1970 by the engine's clock. */
   readonly at: number
+  /** When all that is kept is over, in ms of the engine's clock; 0 for never. */
+  readonly until: number
   /** How long the channel's messages last, in ms; 0 for ever. */
   readonly lastsMs: number
   /** Of a `latest`: how many keys have a message with it. */
@@ -45,23 +47,23 @@ export interface Stored {
 
 const RECORD = 'Tautline'
 const ENTRY = 'Tautline-Entry'
-const LINE = /^(\S+) (\S+) (\S+) (\d+) (\d+) (\d+) (\d+) (\d+)$/
+const LINE = /^(\S+) (\S+) (\S+) (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$/
 const MESSAGE = /^m (\d+) (-|=[\w-]*) (-|\d+) (-|[\w-]+)$/
 const RETRACTION = /^g (=[\w-]*)$/
 const RENEWAL = /^r (=[\w-]*) (\d+) (\d+)$/
 
 /** Writes a record as the headers of a message. */
 export function headersOf(record: ChannelRecord): MsgHdrs {
-  const { epoch, id, after, head, at, lastsMs, kept, floor, entries } = record
+  const { epoch, id, after, head, at, until, lastsMs, kept, floor, entries } = record
   const written = headers()
-  written.append(RECORD, [epoch, id, after, head, at, lastsMs, kept, floor].join(' '))
+  written.append(RECORD, [epoch, id, after, head, at, until, lastsMs, kept, floor].join(' '))
   for (const entry of entries) written.append(ENTRY, lineOf(entry))
   return written
 }
 
 /** Reads the headers of a message; `undefined` for what is no record of ours. */
 export function recordOf(read: MsgHdrs | undefined): ChannelRecord | undefined {
-  const [, epoch, id, after, head, at, lastsMs, kept, floor] = LINE.exec(read?.get(RECORD) ?? '') ?? []
+  const [, epoch, id, after, head, at, until, lastsMs, kept, floor] = LINE.exec(read?.get(RECORD) ?? '') ?? []
   if (epoch === undefined || id === undefined || after === undefined) return undefined
   const entries = (read?.values(ENTRY) ?? []).map(entryOf)
   if (!entries.every(entry => entry !== undefined)) return undefined
@@ -71,6 +73,7 @@ export function recordOf(read: MsgHdrs | undefined): ChannelRecord | undefined {
     after,
     head: Number(head),
     at: Number(at),
+    until: Number(until),
     lastsMs: Number(lastsMs),
     kept: Number(kept),
     floor: Number(floor),

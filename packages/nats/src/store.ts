@@ -19,6 +19,13 @@ export interface Newest {
   readonly stored: Stored | undefined
 }
 
+interface Reading {
+  readonly from: number
+  readonly to: number
+  readonly headersOnly: boolean
+  readonly policy?: DeliverPolicy
+}
+
 /** The stream: what it is asked, in terms of records. All methods throw what the engine or the connection says. */
 export class Store {
   readonly #line: Line
@@ -81,6 +88,17 @@ export class Store {
     return found
   }
 
+  /** The newest record of every subject that matches. */
+  async newestOfAll(subjects: string): Promise<ReadonlyMap<string, Stored>> {
+    const found = new Map<string, Stored>()
+    const all = { from: 0, to: Number.POSITIVE_INFINITY, headersOnly: true }
+    await this.#read(subjects, { ...all, policy: DeliverPolicy.LastPerSubject }, (seq, { subject, headers }) => {
+      const stored = storedOf(seq, headers)
+      if (stored) found.set(subject, stored)
+    })
+    return found
+  }
+
   /** The bodies of messages of a subject, by their numbers; those that are gone are not there. */
   async bodies(subject: string, numbers: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>> {
     const wanted = new Set(numbers)
@@ -121,14 +139,14 @@ export class Store {
 
   async #read(
     subject: string,
-    { from, to, headersOnly }: { from: number; to: number; headersOnly: boolean },
+    { from, to, headersOnly, policy = DeliverPolicy.StartSequence }: Reading,
     take: (seq: number, message: JsMsg) => void,
   ): Promise<void> {
     await this.#ask(async ({ streams, manager }) => {
       const info = await manager.consumers.add(this.#stream, {
         filter_subject: subject,
-        deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: Math.max(1, from),
+        deliver_policy: policy,
+        ...(policy === DeliverPolicy.StartSequence ? { opt_start_seq: Math.max(1, from) } : {}),
         ack_policy: AckPolicy.None,
         headers_only: headersOnly,
         mem_storage: true,

@@ -3,7 +3,7 @@ import { headers } from '@nats-io/transport-node'
 import type { EngineClock } from './engine-clock.ts'
 import { isStreamGone } from './failures.ts'
 import type { Engine } from './line.ts'
-import { allSubjectsOf, clockSubjectOf } from './names.ts'
+import { allSubjectsOf, ownSubjectOf } from './names.ts'
 import type { NatsSettings } from './options.ts'
 import { OF_SUBJECT, ROLLUP } from './rollup.ts'
 
@@ -64,7 +64,7 @@ export class Stream {
 
   async #askTime({ streams, manager }: Engine): Promise<number> {
     const { stream, prefix } = this.#settings
-    const subject = clockSubjectOf(prefix)
+    const subject = ownSubjectOf(prefix, 'clock')
     const written = headers()
     written.append(ROLLUP, OF_SUBJECT)
     await streams.publish(subject, '', { headers: written })

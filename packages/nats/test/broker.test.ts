@@ -11,6 +11,7 @@ const LATEST: Retention = { kind: 'latest', count: 100, seconds: Number.POSITIVE
 const NONE: Retention = { kind: 'none' }
 const ALL = { messages: 1_000, bytes: 10_000_000 }
 const NOT_DONE = { code: 'UNAVAILABLE', mayHaveRun: false }
+const HOUR = 3_600_000
 const body = new Uint8Array(100)
 
 function log(name: string, more: Partial<Extract<Retention, { kind: 'log' }>> = {}): BrokerChannel {
@@ -361,6 +362,31 @@ tool.describe('a broker on NATS', () => {
     expect(error.cause.message).toMatch(/jetstream/i)
     await broker.close()
     await plain.end()
+  })
+
+  test('what is over is taken out of the stream a day later, by one of all, and what is alive stays', async () => {
+    const clock = new LeapingClock()
+    const [broker, ...others] = [open({ clock }), open({ clock }), open({ clock })]
+    const ends = log('ends', { seconds: 60 })
+    const latest = { name: 'latest', retain: LATEST }
+    const left = { name: 'left', retain: LATEST }
+    await broker.publish(ends, { body })
+    await broker.publish({ name: 'none', retain: NONE }, { body, idempotencyKey: 'once' })
+    await broker.publish(log('stays'), { body })
+    await broker.heads([log('looked at'), log('followed')])
+    for (const key of ['x', 'y']) await broker.publish(latest, { key, body })
+    await broker.publish(left, { key: 'x', body, leaseMs: 30_000 })
+    for (const each of others) await each.heads([log('stays')])
+    clock.leap(23 * HOUR)
+    await broker.heads([log('followed')])
+    expect(Object.keys(await stored())).toEqual(expect.arrayContaining(['tautline.r.ends', 'tautline.r.none']))
+    clock.leap(2 * HOUR)
+    const names = async () => Object.keys(await stored()).map(subject => subject.replace('tautline.r.', ''))
+    await expect
+      .poll(async () => (await names()).sort())
+      .toEqual(['==clock', '==janitor', 'followed', 'latest', 'stays'])
+    expect(await offsets(broker, latest)).toEqual([1, 2])
+    expect(await broker.publish(ends, { body })).toEqual([expect.any(String), 1])
   })
 
   test('what a full stream refuses was not done', async () => {

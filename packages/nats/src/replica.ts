@@ -1,0 +1,183 @@
+import type { BrokerChannel } from '@tautline/server'
+import { nanoid } from 'nanoid'
+import { type ChannelIndex, type ChannelLimits, NO_RECORD } from './channel-index.ts'
+import { LatestIndex } from './latest-index.ts'
+import { LogIndex } from './log-index.ts'
+import { beforeOf, type Stored } from './record.ts'
+import type { Newest, Store } from './store.ts'
+
+/** The epochs of a channel that are known again. */
+const KNOWN_EPOCHS = 16
+
+/** What a replica is made of. */
+export interface ReplicaParts {
+  readonly store: Pick<Store, 'newest' | 'decided' | 'records'>
+  readonly subject: string
+  readonly kind: BrokerChannel['retain']['kind']
+  readonly limits: ChannelLimits
+}
+
+/** The index of a channel that this process holds, kept up with the stream. */
+export class Replica {
+  readonly #parts: ReplicaParts
+  #index: ChannelIndex
+  #unborn = true
+  #isCurrent = false
+  /** Those that it has had, the newest last. */
+  readonly #epochs: string[] = []
+  #syncing: Promise<void> | undefined
+
+  constructor(parts: ReplicaParts) {
+    this.#parts = parts
+    this.#index = this.#empty(nanoid(16), 0, false)
+  }
+
+  get index(): ChannelIndex {
+    return this.#index
+  }
+
+  /** Whether the index has an epoch that no record has yet. */
+  get unborn(): boolean {
+    return this.#unborn
+  }
+
+  /** Whether the index has everything, as far as is known. */
+  get isCurrent(): boolean {
+    return this.#isCurrent
+  }
+
+  get busy(): boolean {
+    return this.#syncing !== undefined
+  }
+
+  /** What is known may be old. */
+  doubt(): void {
+    this.#isCurrent = false
+  }
+
+  /** A record was stored, by whomever. */
+  heard(stored: Stored): void {
+    if (stored.seq <= this.#index.seq) return
+    if (!isNext(stored, this.#index)) return this.doubt()
+    this.#index.apply(stored)
+    this.#born(stored.record.epoch)
+  }
+
+  /** A record was stored behind what that index had. */
+  stored(index: ChannelIndex, stored: Stored): void {
+    // The feed may have been faster.
+    if (index.seq === stored.previous) index.apply(stored)
+    if (this.#index === index) this.#born(index.epoch)
+  }
+
+  /** Takes in what others have stored. */
+  sync(): Promise<void> {
+    this.#syncing ??= this.#catchUp().finally(() => {
+      this.#syncing = undefined
+    })
+    return this.#syncing
+  }
+
+  /** All of a log that is still there. */
+  async loadAll(): Promise<void> {
+    const { epoch, seq } = this.#index
+    const records = await this.#records(1, seq)
+    const index = this.#empty(epoch, 0, false)
+    for (const each of records) if (each.record.epoch === epoch) index.apply(each)
+    if (this.#index.epoch === epoch && this.#index.seq === index.seq) this.#index = index
+  }
+
+  /** A message is gone that the index has: somebody has trimmed the stream, or the index is old. */
+  async lose(index: ChannelIndex, lost: number): Promise<void> {
+    const { seq } = index
+    if (index.lose(lost)) return
+    await this.sync()
+    if (this.#index === index && index.seq === seq) this.#begin(seq)
+  }
+
+  async #catchUp(): Promise<void> {
+    const index = this.#index
+    const had = index.seq
+    const { store, subject } = this.#parts
+    const isBehind = (newest: Newest | undefined) => (newest?.seq ?? 0) < had
+    let newest = await store.newest(subject)
+    if (isBehind(newest)) newest = await store.decided(subject)
+    if (newest && isBehind(newest) && this.#isNew(newest.stored)) await this.#load(newest.stored)
+    else if (isBehind(newest)) this.#begin(newest?.seq ?? 0)
+    else if (newest && (newest.seq > index.seq || isAnother(newest, index))) await this.#takeIn(newest)
+    this.#isCurrent = true
+  }
+
+  /** Whether somebody else has found out first, and begun a new epoch. */
+  #isNew(stored: Stored | undefined): stored is Stored {
+    return stored !== undefined && !this.#epochs.includes(stored.record.epoch)
+  }
+
+  async #takeIn({ seq, stored }: Newest): Promise<void> {
+    const index = this.#index
+    if (!stored) return this.#begin(seq)
+    const { record } = stored
+    if (this.#unborn || record.epoch !== index.epoch) return this.#isNew(stored) ? this.#load(stored) : this.#begin(seq)
+    if (isNext(stored, index)) return index.apply(stored)
+    const had = index.seq
+    const records = record.head < index.head ? [] : await this.#records(had, seq)
+    // The feed may have been faster.
+    if (index.seq !== had) return
+    if (!this.#follow(records, index)) return this.#begin(seq)
+    for (const each of records) if (each.seq > index.seq) index.apply(each)
+  }
+
+  /** Whether records go on where the index ends: an older state of the stream that was restored does not. */
+  #follow([first]: readonly Stored[], index: ChannelIndex): boolean {
+    if (!first || first.record.epoch !== index.epoch) return false
+    if (first.seq === index.seq) return first.record.id === index.id
+    const before = beforeOf(first.record)
+    if (before > index.head) return true
+    return before === index.head && (this.#parts.kind === 'latest' || isNext(first, index))
+  }
+
+  /** Of a log, the newest is enough until somebody asks for more. */
+  async #load(newest: Stored): Promise<void> {
+    const { epoch } = newest.record
+    const isLog = this.#parts.kind !== 'latest'
+    const index = this.#empty(epoch, 0, isLog)
+    const records = isLog ? [newest] : await this.#records(1, newest.seq)
+    for (const each of records) if (each.record.epoch === epoch) index.apply(each)
+    if (index.seq !== newest.seq || !index.isWhole(newest.record)) return this.#begin(newest.seq)
+    this.#index = index
+    this.#born(epoch)
+  }
+
+  /** The memory is not what somebody was told of: a new epoch, instead of what is there. */
+  #begin(seq: number): void {
+    this.#index = this.#empty(nanoid(16), seq, false)
+    this.#unborn = true
+  }
+
+  /** The epoch is in the stream; where it is met again after another one, somebody has restored an older state. */
+  #born(epoch: string): void {
+    this.#unborn = false
+    if (this.#epochs.at(-1) === epoch) return
+    this.#epochs.push(epoch)
+    if (this.#epochs.length > KNOWN_EPOCHS) this.#epochs.shift()
+  }
+
+  #records(from: number, to: number): Promise<Stored[]> {
+    return this.#parts.store.records(this.#parts.subject, from, to)
+  }
+
+  #empty(epoch: string, seq: number, partial: boolean): ChannelIndex {
+    const { kind, limits } = this.#parts
+    return kind === 'latest' ? new LatestIndex(epoch, limits, seq) : new LogIndex(epoch, limits, seq, partial)
+  }
+}
+
+/** Whether a record follows what the index has. */
+function isNext({ previous, record }: Stored, index: ChannelIndex): boolean {
+  return previous === index.seq && record.after === index.id && record.epoch === index.epoch
+}
+
+/** Whether what stands in the place of the newest is not what was there. */
+function isAnother({ seq, stored }: Newest, index: ChannelIndex): boolean {
+  return seq === index.seq && index.id !== NO_RECORD && stored?.record.id !== index.id
+}
