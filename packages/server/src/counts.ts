@@ -1,4 +1,5 @@
 import { RateLimiterMemory } from 'rate-limiter-flexible'
+import { Recency } from './recency.ts'
 
 /** Points that a name has used up. */
 export interface Count {
@@ -24,13 +25,12 @@ export interface Counts {
 export function countsInMemory(most: number): Counts {
   // The library keeps every name until its seconds are over, however many there are.
   const limiter = new RateLimiterMemory({ points: 1, duration: 1 })
-  const heardOf = new Set<string>()
+  const heardOf = new Recency<string>()
   return {
     async add(name, points, seconds) {
-      heardOf.delete(name)
-      heardOf.add(name)
-      const [oldest = ''] = heardOf
-      if (heardOf.size > most) {
+      heardOf.use(name)
+      const { oldest } = heardOf
+      if (heardOf.size > most && oldest !== undefined) {
         heardOf.delete(oldest)
         await limiter.delete(oldest)
       }

@@ -1,5 +1,6 @@
 import { Encoded, EncodeError, encodeFrame, type Frame, FrameType, travelsAlone } from '@tautline/core/wire'
 import type { BrokerChannel, Change } from './broker.ts'
+import { Recency } from './recency.ts'
 
 const KiB = 1_024
 
@@ -139,7 +140,7 @@ export class Ring {
 /** All rings of a server: when they keep too much together, the one that was not used for longest is emptied first. */
 export class Rings {
   /** Those that hold something, in the order of their last use. */
-  readonly #rings = new Set<Ring>()
+  readonly #rings = new Recency<Ring>()
   readonly limits: RingLimits
   #bytes = 0
 
@@ -154,10 +155,11 @@ export class Rings {
   /** A ring has grown or shrunk by so many bytes. */
   used(ring: Ring, bytes: number): void {
     this.#bytes += bytes
-    this.#rings.delete(ring)
-    if (ring.bytes > 0) this.#rings.add(ring)
-    for (const oldest of this.#rings) {
-      if (this.#bytes <= this.limits.totalBytes || oldest === ring) return
+    if (ring.bytes > 0) this.#rings.use(ring)
+    else this.#rings.delete(ring)
+    while (this.#bytes > this.limits.totalBytes) {
+      const { oldest } = this.#rings
+      if (!oldest || oldest === ring) return
       oldest.clear()
     }
   }

@@ -1,6 +1,7 @@
 import { type Clock, type Deadline, Deadlines } from '@tautline/core/wire'
 import { nanoid } from 'nanoid'
 import type { BrokerChannel, Change, FeedListener, Retention } from '../broker.ts'
+import { Recency } from '../recency.ts'
 import type { History, HistoryLimits } from './history.ts'
 import { LatestHistory } from './latest-history.ts'
 import { LogHistory } from './log-history.ts'
@@ -35,8 +36,9 @@ export class HeldChannels {
   readonly #clock: Clock
   readonly #limits: HeldLimits
   readonly #deadlines: Deadlines
-  /** In the order in which they were last published on. */
   readonly #all = new Map<string, HeldChannel>()
+  /** In which order they were last published on. */
+  readonly #published = new Recency<HeldChannel>()
   /** Those that nobody is subscribed to and that keep no message, with the time since when. */
   readonly #idle = new Map<string, number>()
   readonly #name = nanoid(12)
@@ -70,6 +72,7 @@ export class HeldChannels {
       expiry: undefined,
     }
     this.#all.set(channel.name, held)
+    this.#published.use(held)
     this.#bytes += OVERHEAD
     return held
   }
@@ -95,8 +98,7 @@ export class HeldChannels {
 
   /** It was published on: it is the last to lose messages when too much is kept in all. */
   published(held: HeldChannel): void {
-    this.#all.delete(held.channel.name)
-    this.#all.set(held.channel.name, held)
+    this.#published.use(held)
     this.rest(held)
     this.#relieve()
   }
@@ -115,6 +117,7 @@ export class HeldChannels {
   clear(): void {
     this.#deadlines.clear()
     this.#all.clear()
+    this.#published.clear()
     this.#idle.clear()
   }
 
@@ -149,9 +152,11 @@ export class HeldChannels {
   /** Too much is kept in all. */
   #relieve(): void {
     const { totalBytes } = this.#limits
+    if (this.#bytes <= totalBytes) return
     const now = this.#clock.now()
-    for (const held of this.#all.values()) {
-      if (this.#bytes <= totalBytes) return
+    for (let held = this.#published.oldest, next = held; held && this.#bytes > totalBytes; held = next) {
+      // It may be dropped meanwhile.
+      next = this.#published.after(held)
       while (held.history?.empty === false && this.#bytes > totalBytes)
         this.change(held, history => history.shrink(now))
       this.rest(held)
@@ -159,9 +164,11 @@ export class HeldChannels {
     }
   }
 
-  #drop({ channel, history, expiry }: HeldChannel): void {
+  #drop(held: HeldChannel): void {
+    const { channel, history, expiry } = held
     this.#deadlines.delete(expiry?.deadline)
     this.#all.delete(channel.name)
+    this.#published.delete(held)
     this.#idle.delete(channel.name)
     this.#bytes -= OVERHEAD + (history?.bytes ?? 0)
     if (history && history.head > 0) this.#dropped += 1

@@ -1,4 +1,5 @@
 import type { Change, From, PageLimit } from '../broker.ts'
+import { Recency } from '../recency.ts'
 import { costOf, type History, type HistoryLimits, type NewChange, type Piece, takePage } from './history.ts'
 
 /** Retractions are remembered for subscribers who were away: so many of them, for so many ms. */
@@ -19,6 +20,8 @@ export class LatestHistory implements History {
   #offsets: number[] = []
   #holes = 0
   readonly #messages = new Map<string, Kept>()
+  /** The keys of messages, in the order of their offsets. */
+  readonly #keys = new Recency<string>()
   readonly #retractions = new Map<string, Kept>()
   #expiresAt = Number.POSITIVE_INFINITY
   head = 0
@@ -62,7 +65,9 @@ export class LatestHistory implements History {
   expire(now: number): readonly Change[] {
     if (this.#expiresAt > now) return []
     const due = [...this.#messages.values()].filter(kept => kept.expiresAt <= now)
-    const told = due.sort((a, b) => a.expiresAt - b.expiresAt).map(kept => this.#retract(kept, now))
+    const told = due
+      .sort((a, b) => a.expiresAt - b.expiresAt || a.offset - b.offset)
+      .map(kept => this.#retract(kept, now))
     for (const kept of this.#retractions.values()) if (kept.expiresAt <= now) this.#forget(kept)
     this.#expiresAt = Number.POSITIVE_INFINITY
     for (const kept of this.#messages.values()) this.#expireBy(kept)
@@ -71,8 +76,9 @@ export class LatestHistory implements History {
   }
 
   shrink(now: number): readonly Change[] {
-    const [oldest] = this.#messages.values()
-    return oldest ? [this.#retract(oldest, now)] : []
+    const { oldest } = this.#keys
+    const kept = oldest === undefined ? undefined : this.#messages.get(oldest)
+    return kept ? [this.#retract(kept, now)] : []
   }
 
   read(from: From, limit: PageLimit): Piece {
@@ -86,8 +92,9 @@ export class LatestHistory implements History {
   }
 
   #put({ body, key = '', at, leaseMs }: NewChange): Change {
-    this.#remove(this.#messages, key)
-    this.#remove(this.#retractions, key)
+    const superseded = this.#messages.get(key)
+    if (superseded) this.#leave(superseded)
+    this.#unretract(key)
     this.head += 1
     const lastsUntil = at + (body ? this.#limits.ms : RETRACTION_MS)
     const kept = { offset: this.head, body, key, lastsUntil, expiresAt: Math.min(lastsUntil, at + leaseMs) }
@@ -96,8 +103,14 @@ export class LatestHistory implements History {
     this.#kept.push(kept)
     this.#offsets.push(kept.offset)
     this.bytes += costOf(kept)
-    if (body) this.#messages.set(key, kept)
-    else this.#retractions.set(key, kept)
+    if (body) {
+      this.#messages.set(key, kept)
+      this.#keys.use(key)
+    } else {
+      this.#messages.delete(key)
+      this.#keys.delete(key)
+      this.#retractions.set(key, kept)
+    }
     this.#expireBy(kept)
     if (this.#retractions.size > RETRACTIONS) {
       const [oldest] = this.#retractions.values()
@@ -109,14 +122,19 @@ export class LatestHistory implements History {
   /** A retraction is no longer known: who has not heard of it never will. The newest change is known in any case. */
   #forget(retraction: Kept): void {
     if (retraction.offset === this.head) return
-    this.#remove(this.#retractions, retraction.key ?? '')
+    this.#unretract(retraction.key ?? '')
     this.floor = Math.max(this.floor, retraction.offset)
   }
 
-  #remove(map: Map<string, Kept>, key: string): void {
-    const kept = map.get(key)
+  #unretract(key: string): void {
+    const kept = this.#retractions.get(key)
     if (!kept) return
-    map.delete(key)
+    this.#retractions.delete(key)
+    this.#leave(kept)
+  }
+
+  /** It leaves a hole where it was. */
+  #leave(kept: Kept): void {
     this.bytes -= costOf(kept)
     this.#kept[this.#indexAfter(kept.offset) - 1] = undefined
     this.#holes += 1
