@@ -4,7 +4,7 @@
  * Without `--only`, `--columns` and `--parts` it writes docs/benchmarks.md; `--quick`, which measures once and briefly,
  * writes to test-results/bench instead. What fails is told at the end, and everything else is measured all the same.
  *
- * - `--only=Tautline,Socket.IO 4`: some rows of the table, beside the floor's
+ * - `--only=tautline,socket`: the rows of the table with this in their name, beside the floor's
  * - `--columns=stream,echo`: some of its columns
  * - `--parts=table,slow,recover,growth,browser`: some of what there is
  * - `--growth=connections,size`: some of the plots
@@ -48,7 +48,9 @@ const most = Math.min(Number(options.most ?? (quick ? 100 : 10_000)), mostClient
 const rounds = Number(options.rounds ?? (quick ? 1 : 3))
 
 const only = options.only?.toLowerCase().split(',')
-const subjects = SUBJECTS.filter(({ name }) => !only || name === FLOOR.name || only.includes(name.toLowerCase()))
+const subjects = SUBJECTS.filter(
+  ({ name }) => !only || name === FLOOR.name || only.some(it => name.toLowerCase().includes(it)),
+)
 if (options.against !== undefined) subjects.push(tautlineOf(options.against))
 const columns = COLUMNS.filter(column => !options.columns || options.columns.split(',').includes(column))
 const isWhole = !options.only && !options.columns && !options.parts && !options.growth

@@ -54,6 +54,9 @@ interface Step {
   readonly measure: (server: Running, effort: Effort) => Promise<Row>
 }
 
+/** Before the echo is measured. */
+const ECHOES = 200
+
 const STEPS: readonly Step[] = [
   {
     columns: ['one', 'four', 'memory'],
@@ -138,5 +141,5 @@ async function proven(subject: Subject): Promise<Running> {
 }
 
 function echoing(server: Running, { warmMs, ms }: Span): Promise<Cost> {
-  return steady(server, { connections: 1, inFlight: 1, warmMs: warmMs / 2, ms: ms / 2 }, client => client.echo())
+  return steady(server, { connections: 1, inFlight: 1, warmMs: warmMs / 2, warm: ECHOES, ms }, client => client.echo())
 }

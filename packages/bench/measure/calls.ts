@@ -1,13 +1,18 @@
 import type { Client } from '../load/client.ts'
 import { type Running, within } from '../running.ts'
 
-/** Operations after which a server counts as warm, unless it needs more than so many times as long as was meant for it. */
+/** Operations after which a server counts as warm. */
 const WARM_OPERATIONS = 20_000
-const PATIENCE = 3
+/** How much longer than was meant for it they may take, in ms, on a machine that is busy elsewhere. */
+const WARM_PATIENCE_MS = 4_000
+const WARM_LOOK_MS = 50
 
 /** How long something is measured, in ms, and how long it goes on before that. */
 export interface Span {
+  /** At least. */
   readonly warmMs: number
+  /** Operations after which it is warm; 20,000, unless they are large. */
+  readonly warm?: number
   readonly ms: number
 }
 
@@ -60,8 +65,9 @@ export async function steady(server: Running, load: Load, begin: (client: Client
 }
 
 /** What an operation cost within a window of time, while something else keeps them coming. */
-export async function window(server: Running, { warmMs, ms }: Span, count: () => number): Promise<Cost> {
-  await warm(warmMs, count)
+export async function window(server: Running, span: Span, count: () => number): Promise<Cost> {
+  const { ms } = span
+  await warm(span, count)
   const before = await server.usage()
   const [from, begun, load] = [count(), performance.now(), process.cpuUsage()]
   await pause(ms)
@@ -77,12 +83,10 @@ export async function window(server: Running, { warmMs, ms }: Span, count: () =>
   }
 }
 
-/** Goes on until enough was done for the compiler to have its say, be it slowly, on a machine that is busy elsewhere. */
-async function warm(ms: number, count: () => number): Promise<void> {
-  for (let i = 0; i < PATIENCE; i++) {
-    await pause(ms)
-    if (count() >= WARM_OPERATIONS) return
-  }
+/** Goes on until enough was done for the compiler to have its say. */
+async function warm({ warmMs, warm = WARM_OPERATIONS }: Span, count: () => number): Promise<void> {
+  await pause(warmMs)
+  for (let ms = 0; ms < WARM_PATIENCE_MS && count() < warm; ms += WARM_LOOK_MS) await pause(WARM_LOOK_MS)
 }
 
 export function pause(ms: number): Promise<void> {

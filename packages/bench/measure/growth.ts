@@ -40,6 +40,9 @@ const LOAD: Load = { connections: 100, inFlight: 4, warmMs: 400, ms: 600 }
 
 const CHANNEL_CONNECTIONS = 100
 
+/** Carried each way before what is large is measured. */
+const WARM_BYTES = 20 * 1_048_576
+
 /** Deliveries that are measured, and as many before to warm up. */
 const DELIVERIES = 20_000
 
@@ -117,7 +120,8 @@ const QUESTIONS: readonly Question[] = [
     isOfFloor: true,
     measure: async (server, size) => {
       const text = 'x'.repeat(size)
-      return (await steady(server, { ...LOAD, connections: 8, inFlight: 1 }, client => client.call(text))).cpu
+      const load = { ...LOAD, connections: 8, inFlight: 1, warm: Math.ceil(WARM_BYTES / (size + 1_024)) }
+      return (await steady(server, load, client => client.call(text))).cpu
     },
   },
 ]

@@ -24,7 +24,7 @@ export interface Recovery {
 const CLIENTS = 2_500
 /** Published while nobody is connected. */
 const MISSED = 5
-const PATIENCE_MS = 180_000
+const PATIENCE_MS = 300_000
 /** Files that a process opens besides sockets. */
 const SPARE_FILES = 200
 
