@@ -80,7 +80,15 @@ export class Copy {
     const report = join(this.#dir, 'report.json')
     rmSync(report, { force: true })
     const only = name === undefined ? [] : ['-t', name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')]
-    const args = ['run', '--project=tests', '--reporter=json', `--outputFile=${report}`, ...only, ...tests]
+    const args = [
+      'run',
+      '--project=tests',
+      '--experimental.fsModuleCache',
+      '--reporter=json',
+      `--outputFile=${report}`,
+      ...only,
+      ...tests,
+    ]
     const vitest = 'node_modules/vitest/vitest.mjs'
     const end = await runGroup([vitest, ...args], { cwd: this.#dir, withinMs, heapMiB: HEAP_MIB })
     if (end.kind === 'hung') return { verdict: 'hung', ...NOTHING }
