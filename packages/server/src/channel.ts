@@ -16,8 +16,8 @@ const RETRY_MS = 1_000
 
 /** One socket's place in a channel: see `Cursor`. */
 export interface Reader {
-  /** At the newest: here is what follows. `now`: it is little, and nothing else is pushed in this tick. */
-  push(entries: readonly Entry[], now: boolean): void
+  /** At the newest: here is what follows; with its frames when it is little, and nothing else is pushed in this tick. */
+  push(entries: readonly Entry[], frames: readonly Uint8Array[] | undefined): void
   /** No longer at the newest, or no longer waiting: go on reading. */
   advance(): void
 }
@@ -192,7 +192,9 @@ export class Channel {
     const fresh = this.#fresh
     this.#fresh = []
     this.#freshBytes = 0
-    if (fresh.length > 0) for (const reader of this.#live) reader.push(fresh, now)
+    if (fresh.length === 0 || this.#live.size === 0) return
+    const frames = now ? fresh.map(({ frame }) => frame) : undefined
+    for (const reader of this.#live) reader.push(fresh, frames)
   }
 
   #foretold(epoch: string | null, offset: number): void {

@@ -82,15 +82,16 @@ export class Cursor implements Reader {
     }
   }
 
-  push(entries: readonly Entry[], now: boolean): void {
-    const due = this.#channel.retains ? entries.filter(({ offset }) => offset > this.#after) : entries
+  push(entries: readonly Entry[], frames: readonly Uint8Array[] | undefined): void {
+    const [first] = entries
+    const isNew = first !== undefined && (first.offset > this.#after || !this.#channel.retains)
     // A socket on which nothing waits need not tell of room afterwards, and is not looked at a second time.
-    if (now && this.#link.unsentBytes === 0) {
-      this.#link.sendNow(due.map(({ frame }) => frame))
-      this.#after = due.at(-1)?.offset ?? this.#after
+    if (frames && isNew && this.#link.unsentBytes === 0) {
+      this.#link.sendNow(frames)
+      this.#after = entries.at(-1)?.offset ?? this.#after
       return
     }
-    for (const entry of due) {
+    for (const entry of isNew ? entries : entries.filter(({ offset }) => offset > this.#after)) {
       if (!this.#flow.open) return this.#fallBehind()
       this.#link.sendEncoded(entry.frame)
       this.#after = entry.offset

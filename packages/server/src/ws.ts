@@ -21,6 +21,8 @@ const DEAF_BYTES = 65_536
 
 /** Up to so many bytes, copying a message costs less than writing it and its head apart. */
 const FRAMED_BYTES = 16_384
+/** Written after what waits, to be told when that has left. */
+const NOTHING = new Uint8Array()
 /** `readyState` of a WebSocket that is open. */
 const OPEN = 1
 
@@ -161,9 +163,9 @@ export class WsSocket implements Socket {
   send(message: Uint8Array): void {
     if (this.#closing) return
     const raw = this.#direct
-    if (raw && message.length <= FRAMED_BYTES && this.#ws.readyState === OPEN) raw.write(framed(message), this.#sent)
+    if (raw && message.length <= FRAMED_BYTES && this.#ws.readyState === OPEN) raw.write(framed(message))
     else this.#ws.send(message, this.#sent)
-    this.#behind ||= this.#ws.bufferedAmount > 0
+    this.#watch()
   }
 
   close(code: number, reason: string): void {
@@ -217,10 +219,17 @@ export class WsSocket implements Socket {
     this.#partialSince = undefined
   }
 
-  /** One for all messages: a closure for each would cost more than sending it. */
+  /** Nearly always the kernel takes all of it at once; only else it is worth a callback to learn when it has. */
+  #watch(): void {
+    if (this.#behind || this.#ws.bufferedAmount === 0) return
+    this.#behind = true
+    if (!this.#closing && this.#ws.readyState === OPEN) this.#direct?.write(NOTHING, this.#sent)
+  }
+
   readonly #sent = (): void => {
     if (!this.#behind) return
-    this.#behind = this.#ws.bufferedAmount > 0
+    this.#behind = false
+    this.#watch()
     this.#events?.drain()
   }
 
