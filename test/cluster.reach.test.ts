@@ -1,7 +1,7 @@
 import { type Broker, publisher, type ServeOptions, TautlineError } from '@tautline/server'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { arena } from './support/arena.ts'
-import { brokerOn, Engine, engineAsked } from './support/engines.ts'
+import { brokerOn, Engine, engineAsked, isAway } from './support/engines.ts'
 import type { Player } from './support/player.ts'
 import { NOTHING_WRONG, RealWorld, until } from './support/real-world.ts'
 import { requireTool } from './support/requires.ts'
@@ -27,7 +27,8 @@ requireTool(name).describe(`anywhere on ${name}`, () => {
     return made
   }
   async function serveHere(world: RealWorld, options: Partial<ServeOptions<undefined>> = {}) {
-    const server = await world.serve({ broker: await broker(), ...options })
+    const onError = (error: unknown) => isAway(error) || world.problem(`onError: ${error}`)
+    const server = await world.serve({ broker: await broker(), onError, ...options })
     return { server, line: await world.line(server) }
   }
   async function serveThere(world: RealWorld) {

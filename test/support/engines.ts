@@ -5,7 +5,7 @@ import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pass } from 'node:timers/promises'
-import type { Broker } from '@tautline/server'
+import { type Broker, TautlineError } from '@tautline/server'
 import { findBinary, type ToolName, tools } from '../../scripts/tools.ts'
 
 /** How long an engine may take to listen, in ms. */
@@ -49,6 +49,11 @@ export function engineAsked(name = process.env['TAUTLINE_BROKER'] ?? 'redis'): E
 /** A broker on an engine, for one process. */
 export function brokerOn({ name, port }: EngineAddress): Promise<Broker> {
   return kinds[name].broker(port)
+}
+
+/** Whether a server only says that its engine did not answer: one that gets no time to does not, and that is no fault. */
+export function isAway(error: unknown): boolean {
+  return error instanceof TautlineError && error.code === 'UNAVAILABLE'
 }
 
 const running = new Set<Engine>()

@@ -2,7 +2,7 @@
 import { TautlineError } from '@tautline/core'
 import { serve } from '@tautline/server'
 import { arena, arenaHandlers } from './arena.ts'
-import { brokerOn } from './engines.ts'
+import { brokerOn, isAway } from './engines.ts'
 import { ledgerWriter } from './ledger.ts'
 import { type Channel, RemoteBroker } from './remote-broker.ts'
 import type { ServerProcessOptions, ToParent, ToServer } from './server-process.ts'
@@ -40,7 +40,9 @@ const server = await serve(
         ...(tokenMs !== undefined && { expiresAt: Date.now() + tokenMs }),
       }
     },
-    onError: error => problem(`onError: ${error instanceof Error ? error.stack : error}`),
+    onError: error => {
+      if (!options.engine || !isAway(error)) problem(`onError: ${error instanceof Error ? error.stack : error}`)
+    },
   },
   arenaHandlers(record),
 )
