@@ -117,8 +117,27 @@ export interface WebSocketOfWs {
   resume(): void
 }
 
+/** Where a WebSocket has its socket, so that one listener serves all of them: there are thousands. */
+const SOCKET = Symbol('socket')
+
+type Socketed = WebSocketOfWs & { [SOCKET]: WsSocket }
+
 /** An open WebSocket of `ws`, as Tautline uses it. */
 export class WsSocket implements Socket {
+  static readonly #listeners = {
+    error(this: Socketed, error: Error): void {
+      this[SOCKET].#failed(error)
+    },
+    message(this: Socketed, data: unknown, isBinary: boolean): void {
+      this[SOCKET].#message(data, isBinary)
+    },
+    control(this: Socketed): void {
+      this[SOCKET].#control()
+    },
+    close(this: Socketed, code: number, reason: { toString(): string }): void {
+      this[SOCKET].#closed(code, reason.toString())
+    },
+  }
   /** Told when it is gone, after whoever listens. */
   onGone: ((socket: WsSocket) => void) | undefined
   readonly #ws: WebSocketOfWs
@@ -144,11 +163,12 @@ export class WsSocket implements Socket {
     this.#raw = raw
     this.#direct = ws.extensions === '' ? raw : undefined
     this.#whole()
-    ws.on('error', error => this.#failed(error))
-    ws.on('message', (data, isBinary) => this.#message(data, isBinary))
-    ws.on('ping', () => this.#control())
-    ws.on('pong', () => this.#control())
-    ws.on('close', (code, reason) => this.#closed(code, reason.toString()))
+    Object.assign(ws, { [SOCKET]: this })
+    ws.on('error', WsSocket.#listeners.error)
+    ws.on('message', WsSocket.#listeners.message)
+    ws.on('ping', WsSocket.#listeners.control)
+    ws.on('pong', WsSocket.#listeners.control)
+    ws.on('close', WsSocket.#listeners.close)
   }
 
   get bufferedAmount(): number {

@@ -296,11 +296,9 @@ test('over a real link, a client in catch-up never has more unsent than high wat
       deadlines: house.deadlines,
       limits: { sendBytes: MiB, receiveBytes: MiB, replayBytes: MiB, itemWaterBytes: MiB, scan: SCAN_LIMITS },
     },
+    { broken: error => expect.fail(error.reason), closed: () => undefined, overflowed: () => undefined },
     {
       frame: () => undefined,
-      broken: error => expect.fail(error.reason),
-      closed: () => undefined,
-      overflowed: () => undefined,
       room: () => {
         most = Math.max(most, link.unsentBytes)
         subscriptions.room()

@@ -15,20 +15,24 @@ const ACK_FRAMES = 64
 const ACK_BYTES = 128 * 1024
 const ACK_MS = 1_000
 
+/** Who takes what a link brings. */
+export interface LinkReader {
+  /** A frame came in, neither ACK, PING nor PONG; `size` is its bytes on the wire. */
+  frame(frame: Frame, size: number): void
+  /** Bytes left, were acknowledged, or a socket came: whoever waits for room may look again. */
+  room(): void
+}
+
 /** What a link tells its owner. */
 export interface LinkEvents {
   /** A frame of this type came in, be it one of the link's own or one that nobody knows; for who counts them. */
   arrived?(type: number): void
-  /** A frame came in, neither ACK, PING nor PONG; `size` is its bytes on the wire. */
-  frame(frame: Frame, size: number): void
   /** A PONG came in. */
   pong?(): void
   /** The other side broke the protocol, or a limit; the owner closes the socket with the error's code. */
   broken(error: ProtocolError): void
   /** The socket closed by itself, or was closed by the other side; the link is detached. */
   closed(code: number, reason: string): void
-  /** Bytes left, were acknowledged, or a socket came: whoever waits for room may look again. */
-  room(): void
   /** Kept frames passed the limit while no socket was there: this session cannot be resumed any more. */
   overflowed(): void
 }
@@ -64,6 +68,7 @@ export interface LinkOptions {
 export class Link {
   readonly #options: LinkOptions
   readonly #events: LinkEvents
+  readonly #reader: LinkReader
   readonly #replay: Replay
   readonly #batch = new Batch()
   #inlet: Inlet | undefined
@@ -77,9 +82,10 @@ export class Link {
   #bytesIn = 0
   #bytesOut = 0
 
-  constructor(options: LinkOptions, events: LinkEvents) {
+  constructor(options: LinkOptions, events: LinkEvents, reader: LinkReader) {
     this.#options = options
     this.#events = events
+    this.#reader = reader
     this.#replay = new Replay(options.limits.replayBytes)
     this.#heardAt = options.clock.now()
   }
@@ -141,11 +147,11 @@ export class Link {
     for (const bytes of this.#replay.frames()) this.#enqueue(bytes)
     socket.listen({
       message: (bytes, given) => this.#receive(socket, bytes, given),
-      drain: () => this.#events.room(),
+      drain: () => this.#reader.room(),
       close: (code, reason) => this.#closed(socket, code, reason),
     })
     this.#inlet?.attach(socket)
-    this.#events.room()
+    this.#reader.room()
   }
 
   /** Has messages come in through `inlet` from now on, for whoever must stop reading. */
@@ -244,7 +250,7 @@ export class Link {
   readonly #flushDeferred = (): void => {
     this.#flushing = false
     this.flush()
-    this.#events.room()
+    this.#reader.room()
   }
 
   #receive(socket: Socket, bytes: Uint8Array, given?: boolean): void {
@@ -274,10 +280,10 @@ export class Link {
     if (!frame) return
     if (frame[0] === FrameType.ACK) {
       this.#replay.forget(frame[1])
-      this.#events.room()
+      this.#reader.room()
     } else if (frame[0] === FrameType.PING) this.send([FrameType.PONG])
     else if (frame[0] === FrameType.PONG) this.#events.pong?.()
-    else this.#events.frame(frame, size)
+    else this.#reader.frame(frame, size)
   }
 
   #count(size: number): void {

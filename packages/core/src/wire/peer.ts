@@ -2,27 +2,17 @@ import type { TautlineError } from '../errors.ts'
 import { Exchange, type ExchangePeer } from './exchange.ts'
 import * as FrameType from './frame-type.ts'
 import { type Call, type Frame, ProtocolError, type Publish } from './frames.ts'
-import { Link, type LinkEvents, type LinkOptions } from './link.ts'
+import { Link, type LinkEvents, type LinkOptions, type LinkReader } from './link.ts'
 import type { Sender } from './replay.ts'
 
 /** What a peer tells the session (server) or connection (client) that owns it. */
-export interface PeerEvents {
-  /** Server: a frame of this type came in, whatever becomes of it; for who counts them. */
-  arrived?(type: number): void
+export interface PeerEvents extends LinkEvents {
   /** Server: a call, stream or publish begins. */
   opened?(exchange: Exchange, frame: Call | Publish, size: number): void
   /** Any frame that is neither the link's nor an exchange's: subscriptions, TOKEN, DRAIN. */
   frame(frame: Frame, size: number): void
-  /** The other side answered a PING. */
-  pong?(): void
-  /** The other side broke the protocol, or a limit; the owner closes the socket with the error's code. */
-  broken(error: ProtocolError): void
-  /** The socket is gone; exchanges wait for the next one. */
-  closed(code: number, reason: string): void
   /** There may be room for more: bytes left, were acknowledged, or a socket came. */
   room?(): void
-  /** Too much is waiting for a socket that is not there: the session cannot be resumed. */
-  overflowed(): void
 }
 
 /** How peers are made; one object serves as many as one likes. */
@@ -40,7 +30,7 @@ export interface Opening {
 }
 
 /** One end of a session: the link's frames to exchanges by id. It lives as long as the session does. */
-export class Peer implements ExchangePeer, LinkEvents {
+export class Peer implements ExchangePeer, LinkReader {
   readonly link: Link
   readonly #options: PeerOptions
   readonly #events: PeerEvents
@@ -52,7 +42,7 @@ export class Peer implements ExchangePeer, LinkEvents {
   constructor(options: PeerOptions, events: PeerEvents) {
     this.#options = options
     this.#events = events
-    this.link = new Link(options, this)
+    this.link = new Link(options, events, this)
   }
 
   /** Exchanges in flight. */
@@ -106,10 +96,6 @@ export class Peer implements ExchangePeer, LinkEvents {
     this.#exchanges.delete(exchange.id)
   }
 
-  arrived(type: number): void {
-    this.#events.arrived?.(type)
-  }
-
   frame(frame: Frame, size: number): void {
     switch (frame[0]) {
       case FrameType.CALL:
@@ -128,18 +114,6 @@ export class Peer implements ExchangePeer, LinkEvents {
     }
   }
 
-  pong(): void {
-    this.#events.pong?.()
-  }
-
-  broken(error: ProtocolError): void {
-    this.#events.broken(error)
-  }
-
-  closed(code: number, reason: string): void {
-    this.#events.closed(code, reason)
-  }
-
   room(): void {
     const room = this.#room
     if (room && (this.#lost || this.link.mayItem)) {
@@ -147,10 +121,6 @@ export class Peer implements ExchangePeer, LinkEvents {
       room.resolve()
     }
     this.#events.room?.()
-  }
-
-  overflowed(): void {
-    this.#events.overflowed()
   }
 
   #opened(frame: Call | Publish, size: number): void {

@@ -47,12 +47,11 @@ function side(from: 'client' | 'server', changed: Partial<LinkLimits> = {}): Sid
     link: new Link(
       { parse: frame => parseFrame(frame, from), clock, deadlines, limits: { ...limits, ...changed } },
       {
-        frame: frame => void got.push(frame),
         broken: error => void broken.push(error),
         closed: (code, reason) => void closed.push(`${code} ${reason}`),
-        room: () => undefined,
         overflowed: () => void self.overflowed++,
       },
+      { frame: frame => void got.push(frame), room: () => undefined },
     ),
   }
   self.link.through(inlet)
