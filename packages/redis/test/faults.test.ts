@@ -43,6 +43,9 @@ tool.describe('two servers on a Redis that', () => {
       expect(await house.verdict()).toMatchObject({ rejected: expect.any(Number) })
       expect(house.outcomes.rejected).toBeGreaterThan(0)
       expect(house.gaps).toEqual([])
+      // Each server tells of each cause once, however many publishes it cost.
+      expect(house.troubles.map(String)).toContain('TautlineError: Redis cannot be reached')
+      expect(house.troubles.length).toBeLessThanOrEqual(2 * 5)
     },
   )
 

@@ -4,6 +4,7 @@ import { nanoid } from 'nanoid'
 import type { Broker } from './broker.ts'
 import { Dispatcher } from './dispatch.ts'
 import { Failures, type OnError } from './failures.ts'
+import { guardedBroker } from './guarded-broker.ts'
 import { routesOf } from './handlers.ts'
 import { Hub } from './hub.ts'
 import { InFlight } from './inflight.ts'
@@ -77,7 +78,8 @@ export function createCaller<T, Context>(contract: T, options: CreateCallerOptio
   const limits = limitsOf()
   const failures = new Failures(onError)
   const deadlines = new Deadlines(clock, 50)
-  const hub = new Hub({ broker: options.broker ?? memory({ clock }), clock, deadlines, limits, failures })
+  const broker = guardedBroker(options.broker ?? memory({ clock }), { clock, deadlines, failures })
+  const hub = new Hub({ broker, clock, deadlines, limits })
   const dispatcher = new Dispatcher({
     routes,
     interceptors: interceptors as readonly Interceptor<unknown>[],

@@ -1,6 +1,5 @@
 import { TautlineError } from '@tautline/core'
 import type { Deadline, Deadlines, Position } from '@tautline/core/wire'
-import { ask } from './ask.ts'
 import type { Broker, BrokerChannel, Change, Feed, From, Page } from './broker.ts'
 import { Entry, Ring, type Rings } from './ring.ts'
 import type { Tick } from './tick.ts'
@@ -156,12 +155,7 @@ export class Channel {
   }
 
   async #open(): Promise<void> {
-    const { broker, deadlines } = this.#parts
-    const feed = await ask(
-      deadlines,
-      () => broker.subscribe(this.ref, this.#told),
-      late => late.close(),
-    )
+    const feed = await this.#parts.broker.subscribe(this.ref, this.#told)
     if (this.#state === 'closed') return feed.close()
     this.#state = 'open'
     this.#feed = feed
@@ -204,11 +198,10 @@ export class Channel {
 
   /** The feed tells of another epoch: the broker knows which is the newer one. */
   async #check(): Promise<void> {
-    const { broker, deadlines } = this.#parts
     const turns = this.#turns
     this.#checking = true
     try {
-      const [position] = await ask(deadlines, () => broker.heads([this.ref]))
+      const [position] = await this.#parts.broker.heads([this.ref])
       if (position) this.learn(position, turns)
     } catch {
       // The check that all channels get every 10 s comes back to it.
@@ -237,9 +230,8 @@ export class Channel {
 
   async #read(from: From): Promise<Stretch> {
     if (this.#state === 'closed') throw new TautlineError('UNAVAILABLE', 'the channel was given up')
-    const { broker, deadlines } = this.#parts
     const turns = this.#turns
-    const { changes, ...page } = await ask(deadlines, () => broker.read(this.ref, from, PAGE))
+    const { changes, ...page } = await this.#parts.broker.read(this.ref, from, PAGE)
     if (turns === this.#turns && page.epoch !== this.#epoch) this.learn([page.epoch, page.head], turns)
     const entries = changes.map(change => new Entry(this.ref, page.epoch, change))
     if (page.epoch === this.#epoch && page.floor <= page.after) this.#ring.extend(page.after, page.through, entries)

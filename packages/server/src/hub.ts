@@ -1,9 +1,7 @@
 import type { TopicEntry } from '@tautline/core'
 import type { Clock, Deadline, Deadlines, Position } from '@tautline/core/wire'
-import { ask } from './ask.ts'
 import type { Broker, BrokerChannel } from './broker.ts'
 import { Channel } from './channel.ts'
-import type { Failures } from './failures.ts'
 import type { ServerLimits } from './limits.ts'
 import { OwnedKeys } from './owned.ts'
 import { Presence } from './presence.ts'
@@ -27,8 +25,6 @@ export interface HubParts {
   readonly clock: Pick<Clock, 'defer'>
   readonly deadlines: Deadlines
   readonly limits: Pick<ServerLimits, 'messageBytes' | 'presenceMembers'>
-  /** Told when the broker does not answer and no caller waits for it. */
-  readonly failures: Pick<Failures, 'report'>
   /** What it keeps for sockets that are a little behind; a little of every channel, unless told otherwise. */
   readonly rings?: Rings
 }
@@ -172,10 +168,9 @@ export class Hub implements TopicsPort {
 
   /** Whether the broker answered; one that does not is asked again soon. */
   async #compareSome(channels: readonly Channel[]): Promise<boolean> {
-    const { broker, deadlines, failures } = this.#parts
     const turns = channels.map(channel => channel.turns)
-    const asked = ask(deadlines, () => broker.heads(channels.map(channel => channel.ref)))
-    const positions = await asked.catch(error => void failures.report(error, 'broker'))
+    const asked = this.#parts.broker.heads(channels.map(channel => channel.ref))
+    const positions = await asked.catch(() => undefined)
     for (const [i, channel] of channels.entries()) {
       const position = positions?.[i]
       if (position) this.#compareOne(channel, position, turns[i] ?? 0)

@@ -1,5 +1,4 @@
 import type { Deadline, Deadlines } from '@tautline/core/wire'
-import { ask } from './ask.ts'
 import type { Broker, BrokerChannel } from './broker.ts'
 
 /** A key that this process holds is gone so many ms after the process is. */
@@ -62,8 +61,7 @@ export class Leases {
   /** Whether the broker answered. A lease that ran out while it did not shows when it does. */
   async #renewAll({ channel, keys }: Held): Promise<boolean> {
     const asked = new Map(keys)
-    const renewal = ask(this.#deadlines, () => this.#broker.renew(channel, asked, LEASE_MS))
-    const lost = await renewal.catch(() => undefined)
+    const lost = await this.#broker.renew(channel, asked, LEASE_MS).catch(() => undefined)
     for (const key of lost ?? []) {
       if (keys.get(key) !== asked.get(key)) continue
       this.release(channel, key)

@@ -1,6 +1,5 @@
 import { type Deadline, type Deadlines, decodeValue, encodeValue } from '@tautline/core/wire'
 import { nanoid } from 'nanoid'
-import { ask } from './ask.ts'
 import type { Broker, BrokerChannel, Change, Feed } from './broker.ts'
 import type { Failures } from './failures.ts'
 
@@ -59,9 +58,8 @@ export class Orders {
    * @throws {@link TautlineError} `UNAVAILABLE` when they could not be asked.
    */
   async tell(order: Order, identity: string): Promise<void> {
-    const { broker, deadlines } = this.#parts
     const { bytes } = encodeValue([this.#name, order, identity])
-    await ask(deadlines, () => broker.publish(ORDERS, { body: bytes }))
+    await this.#parts.broker.publish(ORDERS, { body: bytes })
   }
 
   close(): void {
@@ -72,14 +70,9 @@ export class Orders {
   }
 
   async #follow(): Promise<void> {
-    const { broker, deadlines } = this.#parts
     const listener = () => void this.#look()
     try {
-      const feed = await ask(
-        deadlines,
-        () => broker.subscribe(ORDERS, listener),
-        late => late.close(),
-      )
+      const feed = await this.#parts.broker.subscribe(ORDERS, listener)
       if (this.#closed) return feed.close()
       this.#feed = feed
       ;[this.#epoch, this.#after] = feed.head
@@ -109,8 +102,8 @@ export class Orders {
   }
 
   async #read(): Promise<void> {
-    const { broker, deadlines, failures } = this.#parts
-    const page = await ask(deadlines, () => broker.read(ORDERS, { after: this.#after }, PAGE))
+    const { broker, failures } = this.#parts
+    const page = await broker.read(ORDERS, { after: this.#after }, PAGE)
     if (this.#closed) return
     const isSame = page.epoch === this.#epoch
     if (!isSame || page.floor > this.#after) {

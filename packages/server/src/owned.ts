@@ -1,6 +1,5 @@
 import { TautlineError } from '@tautline/core'
 import type { Deadlines, Position } from '@tautline/core/wire'
-import { ask } from './ask.ts'
 import type { Broker, BrokerChannel } from './broker.ts'
 import { LEASE_MS, Leases } from './leases.ts'
 import type { Prepared } from './publications.ts'
@@ -16,7 +15,6 @@ interface OwnedKey {
 /** Keys of `owned` topics that clients have published: they go when the session does that published them last. */
 export class OwnedKeys {
   readonly #broker: Broker
-  readonly #deadlines: Deadlines
   readonly #leases: Leases
   /** Sessions by public id, with what they own by channel and key; nearly all own nothing, and have no map for it. */
   readonly #owners = new Map<string, Map<string, OwnedKey> | undefined>()
@@ -25,7 +23,6 @@ export class OwnedKeys {
 
   constructor(broker: Broker, deadlines: Deadlines) {
     this.#broker = broker
-    this.#deadlines = deadlines
     this.#leases = new Leases(broker, deadlines, (channel, key) => this.#disown(nameOf(channel, key)))
   }
 
@@ -87,7 +84,8 @@ export class OwnedKeys {
 
   /** Only if nobody has published the key since. What cannot be retracted now goes with its lease. */
   #retract({ channel, key }: OwnedKey, ifOffset: number | undefined): void {
-    const going = ask(this.#deadlines, () => this.#broker.publish(channel, { key, ifOffset }))
+    const going = this.#broker
+      .publish(channel, { key, ifOffset })
       .catch(() => undefined)
       .finally(() => this.#going.delete(going))
     this.#going.add(going)

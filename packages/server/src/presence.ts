@@ -1,5 +1,4 @@
 import { type Deadline, type Deadlines, type Encoded, encodeValue } from '@tautline/core/wire'
-import { ask } from './ask.ts'
 import type { Broker, BrokerChannel, Retention } from './broker.ts'
 import { LEASE_MS, Leases } from './leases.ts'
 
@@ -155,7 +154,7 @@ export class Presence {
   async #publish(channel: BrokerChannel, key: string, member: Encoded | undefined): Promise<void> {
     const publication = member ? { key, body: member.bytes, leaseMs: LEASE_MS } : { key }
     if (!member) this.#leases.release(channel, key)
-    const [, offset] = await ask(this.#deadlines, () => this.#broker.publish(channel, publication))
+    const [, offset] = await this.#broker.publish(channel, publication)
     if (member) this.#leases.hold(channel, key, offset)
   }
 

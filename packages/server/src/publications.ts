@@ -1,6 +1,5 @@
 import { channelOf, type Memory, memoryOf, parse, TautlineError, type TopicEntry } from '@tautline/core'
-import { type Deadlines, encodeValue, type Position } from '@tautline/core/wire'
-import { ask } from './ask.ts'
+import { encodeValue, type Position } from '@tautline/core/wire'
 import type { Broker, BrokerChannel } from './broker.ts'
 import type { PublishOptions, TopicsPort } from './topics.ts'
 
@@ -14,7 +13,6 @@ const FRAME_BYTES = 32
 /** What publications need. */
 export interface PublicationsParts {
   readonly broker: Broker
-  readonly deadlines: Deadlines
   readonly limits: {
     /** Largest message that a client takes, in bytes. */
     readonly messageBytes: number
@@ -70,9 +68,7 @@ export class Publications implements TopicsPort {
   /** Takes a key out of a `latestBy` topic. Resolves with the newest position, also when there was no such key. */
   async retract(topic: TopicEntry, params: unknown, key: string): Promise<Position> {
     if (retentionOf(topic).kind !== 'latest') throw new TypeError(`'${topic.path}' has no keys that could be retracted`)
-    const { broker, deadlines } = this.#parts
-    const channel = channelRef(topic, params)
-    return ask(deadlines, () => broker.publish(channel, { key }))
+    return this.#parts.broker.publish(channelRef(topic, params), { key })
   }
 
   /** Checks and encodes; nothing is published yet. */
@@ -92,8 +88,7 @@ export class Publications implements TopicsPort {
 
   /** Hands it to the broker. */
   send({ channel, key, body }: Prepared, { key: idempotencyKey, leaseMs }: PublicationOptions): Promise<Position> {
-    const { broker, deadlines } = this.#parts
-    return ask(deadlines, () => broker.publish(channel, { body, key, idempotencyKey, leaseMs }))
+    return this.#parts.broker.publish(channel, { body, key, idempotencyKey, leaseMs })
   }
 }
 

@@ -1,6 +1,7 @@
 import { entriesOf, type Publisher } from '@tautline/core'
 import { type Clock, Deadlines, systemClock } from '@tautline/core/wire'
 import type { Broker } from './broker.ts'
+import { GuardedBroker } from './guarded-broker.ts'
 import { limitsOf } from './limits.ts'
 import { Publications } from './publications.ts'
 import { Topics } from './topics.ts'
@@ -28,10 +29,16 @@ export function publisher(contract: object, broker: Broker, options: PublisherOp
   const limits = limitsOf(messageBytes === undefined ? {} : { messageBytes })
   const entries = [...entriesOf(contract)].map(([path, entry]) => [path, { entry }] as const)
   const deadlines = new Deadlines(clock, RESOLUTION_MS)
-  const topics = new Topics(new Map(entries), new Publications({ broker, deadlines, limits }))
+  const topics = new Topics(
+    new Map(entries),
+    new Publications({ broker: new GuardedBroker(broker, deadlines, ignore), limits }),
+  )
   return {
     publish: (topic, params, message, { idempotencyKey } = {}) =>
       topics.publish(topic, params, message, { key: idempotencyKey }),
     retract: (topic, params, key) => topics.retract(topic, params, key),
   }
 }
+
+/** Whoever publishes has the error, with its cause. */
+function ignore(): void {}

@@ -4,6 +4,7 @@ import { Authenticator } from './auth.ts'
 import { Callers } from './caller.ts'
 import { Dispatcher } from './dispatch.ts'
 import { Failures } from './failures.ts'
+import { guardedBroker } from './guarded-broker.ts'
 import { routesOf } from './handlers.ts'
 import { Hub } from './hub.ts'
 import { memory } from './memory.ts'
@@ -57,8 +58,8 @@ function partsOf(contract: object, settings: Settings, handlers: object, failure
   const { clock, limits, interceptors, validateOutput } = settings
   const routes = routesOf(contract, handlers)
   const deadlines = new Deadlines(clock, RESOLUTION_MS)
-  const broker = settings.broker ?? memory({ clock })
-  const hub = new Hub({ broker, clock, deadlines, limits, failures })
+  const broker = guardedBroker(settings.broker ?? memory({ clock }), { clock, deadlines, failures })
+  const hub = new Hub({ broker, clock, deadlines, limits })
   const outcomes = new Outcomes(clock, {
     ms: limits.outcomeMs,
     bytes: limits.outcomeBytes,

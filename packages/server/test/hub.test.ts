@@ -379,19 +379,57 @@ test.each([
   await house.end(owner)
 })
 
-test('a broker that is down for long is told of, and everything goes on when it is back', async () => {
+test('a broker that is down for long is told of at once and then once a minute, and everything goes on when it is back', async () => {
   const { clock, broker, house } = faulty()
   const guest = new Guest(house)
   guest.subscribe('log')
   await clock.settle()
   for (const method of ['publish', 'subscribe', 'read', 'heads', 'renew'] as const)
     broker.failures.set(method, 'rejects')
-  await clock.advance(60_000)
-  expect(house.errors.splice(0)).toHaveLength(6)
+  for (let second = 0; second < 120; second++) {
+    for (let i = 0; i < 10; i++) {
+      await expect(house.publish(rooms.log, 'lost')).rejects.toMatchObject({ code: 'UNAVAILABLE', mayHaveRun: true })
+    }
+    await clock.advance(1_000)
+  }
+  expect(house.troubles.map(String)).toEqual([
+    'Error: publish rejects',
+    'Error: heads rejects',
+    'Error: renew rejects',
+    'Error: 600 times within 60 s: publish rejects',
+    'Error: 30 times within 60 s: renew rejects',
+    'Error: 7 times within 67 s: heads rejects',
+  ])
+  expect(house.troubles[3]).toMatchObject({ cause: new Error('publish rejects') })
   broker.failures.clear()
   await house.publish(rooms.log, 'one')
   expect(guest.news()).toEqual(['m1:one'])
   await house.end(guest)
+})
+
+test.each(['throws', 'rejects', 'hangs'] as const)(
+  'a broker that %s: whoever asked learns that it failed, and onError alone why, once',
+  async failure => {
+    const { clock, broker, house } = faulty()
+    broker.failures.set('publish', failure)
+    const refused = expect(house.publish(rooms.log, 'one')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await clock.advance(6_000)
+    await refused
+    expect(house.troubles.map(String)).toEqual([
+      failure === 'hangs' ? 'TautlineError: the broker does not answer' : `Error: publish ${failure}`,
+    ])
+    await house.end()
+  },
+)
+
+test('what a broker refuses on purpose is for whoever asked, and no trouble', async () => {
+  const { broker, house } = faulty()
+  const publish = broker.publish.bind(broker)
+  broker.publish = () => Promise.reject(new TautlineError('RESOURCE_EXHAUSTED', 'too large'))
+  await expect(house.publish(rooms.log, 'one')).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' })
+  broker.publish = publish
+  expect(house.troubles).toEqual([])
+  await house.end()
 })
 
 /** Feeds tell at once, but are given a second later. */

@@ -29,7 +29,7 @@ beforeEach(() => {
   deadlines = new Deadlines(clock, 100)
   const failures = new Failures(() => undefined)
   const limits = limitsOf()
-  hub = new Hub({ broker: memory({ clock }), clock, deadlines, limits, failures })
+  hub = new Hub({ broker: memory({ clock }), clock, deadlines, limits })
   const routes = routesOf(api, { log: { subscribe: anyone, presence: () => ({}) }, live: { subscribe: anyone } })
   const outcomes = new Outcomes(clock)
   const dispatcher = new Dispatcher({

@@ -1,6 +1,7 @@
 import { Deadlines, encodeValue } from '@tautline/core/wire'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { VirtualClock } from '../../testing/src/clock.ts'
+import { GuardedBroker } from '../src/guarded-broker.ts'
 import { memory } from '../src/memory.ts'
 import { ORDERS, Orders } from '../src/orders.ts'
 import { FaultyBroker } from './support/faulty-broker.ts'
@@ -29,7 +30,7 @@ afterEach(async () => {
 
 async function open(name: string): Promise<Orders> {
   const server = new Orders({
-    broker,
+    broker: new GuardedBroker(broker, deadlines, () => undefined),
     deadlines,
     failures: { report: error => String(reported.push(`${name}: ${error}`)) },
     obey: (order, identity) => void done.push(`${name}: ${order} ${identity}`),

@@ -27,6 +27,8 @@ export class House {
   readonly history = new History()
   readonly gaps: string[] = []
   readonly problems: string[] = []
+  /** What `onError` of any server was told. */
+  readonly troubles: unknown[] = []
   readonly outcomes = { acknowledged: 0, rejected: 0, unknown: 0 }
   /** To whom `live` is closed. */
   readonly closed = new Set<string>()
@@ -46,7 +48,7 @@ export class House {
         host: '127.0.0.1',
         broker,
         authenticate: ({ token }) => ({ context: { name: String(token) }, identity: String(token) }),
-        onError: () => undefined,
+        onError: error => this.troubles.push(error),
         ...options,
       },
       this.#handlers(),

@@ -13,10 +13,12 @@ import * as z from 'zod'
 import { VirtualClock } from '../../../testing/src/clock.ts'
 import type { Broker } from '../../src/broker.ts'
 import type { Admission } from '../../src/dispatch.ts'
+import { guardedBroker } from '../../src/guarded-broker.ts'
 import { Hub } from '../../src/hub.ts'
 import { memory } from '../../src/memory.ts'
 import { Rings } from '../../src/ring.ts'
 import { Subscriptions } from '../../src/subscriptions.ts'
+import { FaultyBroker } from './faulty-broker.ts'
 
 /** One topic of each kind of memory. */
 export const rooms = contract({
@@ -61,17 +63,19 @@ export class House {
   readonly deadlines: Deadlines
   readonly hub: Hub
   readonly errors: unknown[] = []
+  /** Why the broker failed, as `onError` is told. */
+  readonly troubles: unknown[] = []
 
   constructor({ clock = new VirtualClock(), broker = memory({ clock }), members = 1_000, rings = new Rings() } = {}) {
     this.clock = clock
     this.broker = broker
     this.deadlines = new Deadlines(clock, 10)
+    const failures = { report: (error: unknown) => String(this.troubles.push(error)) }
     this.hub = new Hub({
-      broker,
+      broker: guardedBroker(broker, { clock, deadlines: this.deadlines, failures }),
       clock,
       deadlines: this.deadlines,
       limits: { messageBytes: 1_024 * 1_024, presenceMembers: members },
-      failures: { report: error => String(this.errors.push(error)) },
       rings,
     })
   }
@@ -95,6 +99,8 @@ export class House {
     expect(this.deadlines.size, 'deadlines left over').toBe(0)
     expect(this.clock.pending, 'timers left over').toBe(0)
     expect(this.errors, 'errors').toEqual([])
+    // One that is made to fail fails with what its test looks at.
+    if (!(this.broker instanceof FaultyBroker)) expect(this.troubles, 'troubles').toEqual([])
   }
 }
 
