@@ -1,0 +1,105 @@
+import { JetStreamApiError } from '@nats-io/jetstream'
+import type { ChannelRecord, Stored } from '../../src/record.ts'
+import type { Newest, Store } from '../../src/store.ts'
+
+type Kept = Stored & { readonly bodies: Uint8Array }
+
+/** How often something goes wrong. */
+export interface Faults {
+  /** It was stored, and nobody is told. */
+  readonly lostAcks: number
+  /** A record is told late, or not at all. */
+  readonly lostNews: number
+}
+
+/** A stream of one subject in this process, on which everything takes a while, and not always the same. */
+export class FakeStream implements Pick<Store, keyof Store> {
+  /** All that was ever stored, in order. */
+  readonly history: Kept[] = []
+  readonly #random: () => number
+  readonly #faults: Faults
+  readonly #listeners: ((stored: Stored) => void)[] = []
+  #kept: Kept[] = []
+  #last = 0
+
+  constructor(random: () => number, faults: Faults) {
+    this.#random = random
+    this.#faults = faults
+  }
+
+  /** Records that are still there. */
+  get size(): number {
+    return this.#kept.length
+  }
+
+  /** Tells what is stored, mostly. */
+  listen(listener: (stored: Stored) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  async append(_: string, record: ChannelRecord, bodies: Uint8Array, expected: number, instead: boolean) {
+    await this.#while()
+    const previous = this.#kept.at(-1)?.seq ?? 0
+    if (previous !== expected) throw wrongLastSequence()
+    // Others use the stream, too.
+    this.#last += 1 + Math.floor(3 * this.#random())
+    const stored = { seq: this.#last, previous, record, bodies }
+    this.#kept = instead ? [stored] : [...this.#kept, stored]
+    this.history.push(stored)
+    for (const listener of this.#listeners) void this.#tell(listener, stored)
+    await this.#while()
+    if (this.#random() < this.#faults.lostAcks) throw new Error('the answer was lost')
+    return stored.seq
+  }
+
+  async newest(): Promise<Newest | undefined> {
+    await this.#while()
+    const stored = this.#kept.at(-1)
+    await this.#while()
+    return stored && { seq: stored.seq, stored }
+  }
+
+  decided(): Promise<Newest | undefined> {
+    return this.newest()
+  }
+
+  async records(_: string, from: number, to: number): Promise<Stored[]> {
+    await this.#while()
+    return this.#kept.filter(({ seq }) => seq >= from && seq <= to)
+  }
+
+  async newestOfAll(): Promise<ReadonlyMap<string, Stored>> {
+    const stored = this.#kept.at(-1)
+    return new Map(stored ? [['subject', stored]] : [])
+  }
+
+  async bodies(_: string, numbers: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>> {
+    await this.#while()
+    return new Map(this.#kept.filter(({ seq }) => numbers.includes(seq)).map(({ seq, bodies }) => [seq, bodies]))
+  }
+
+  async dropBefore(_: string, before: number): Promise<void> {
+    await this.#while()
+    this.#kept = this.#kept.filter(({ seq }) => seq >= before)
+  }
+
+  async drop(gone: number): Promise<void> {
+    await this.#while()
+    this.#kept = this.#kept.filter(({ seq }) => seq !== gone)
+  }
+
+  async #tell(listener: (stored: Stored) => void, stored: Stored): Promise<void> {
+    if (this.#random() < this.#faults.lostNews) return
+    await this.#while()
+    listener(stored)
+  }
+
+  async #while(): Promise<void> {
+    for (let turns = Math.floor(6 * this.#random()); turns > 0; turns--) await Promise.resolve()
+  }
+}
+
+/** What NATS says to whoever was not the first. */
+function wrongLastSequence(): Error {
+  return new JetStreamApiError({ code: 400, err_code: 10_071, description: 'wrong last sequence' })
+}
