@@ -194,7 +194,7 @@ export class Journal {
       if (!(await this.#append(index, draft, now, taken))) return false
     } else {
       // Nothing is to be done, if what is known is true.
-      await this.#replica.sync()
+      await this.#replica.syncAnew()
       if (this.#replica.index !== index || index.seq !== seq) return true
       this.#jobs.splice(0, taken.length)
     }

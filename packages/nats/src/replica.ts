@@ -70,6 +70,13 @@ export class Replica {
     if (this.#index === index) this.#born(index.epoch)
   }
 
+  /** Takes in what others have stored before this was asked, and not only before somebody else asked. */
+  async syncAnew(): Promise<void> {
+    // Whoever asked hears of its failure; here it is asked again.
+    await this.#syncing?.catch(() => undefined)
+    await this.sync()
+  }
+
   /** Takes in what others have stored. */
   sync(): Promise<void> {
     this.#syncing ??= this.#catchUp().finally(() => {
