@@ -18,7 +18,7 @@ import type { ServerLimits } from './limits.ts'
 import type { Sessions } from './sessions.ts'
 import { isThenable } from './thenable.ts'
 
-/** How a newcomer is made. */
+/** What all newcomers of a server share. */
 export interface NewcomerParts {
   readonly limits: ServerLimits
   readonly deadlines: Deadlines
@@ -42,13 +42,16 @@ const SETTLED: State = { at: 'settled' }
 /** A socket that nobody knows yet: from its opening to WELCOME. */
 export class Newcomer {
   readonly address: string | undefined
+  /** For whoever let it in: it is gone, or has a session. */
+  readonly onKnown: () => void
   readonly #socket: Socket
   readonly #arrival: Arrival
   readonly #parts: NewcomerParts
   #state: State
 
-  constructor(socket: Socket, arrival: Arrival, parts: NewcomerParts) {
+  constructor(socket: Socket, arrival: Arrival, parts: NewcomerParts, onKnown: () => void) {
     this.address = arrival.address
+    this.onKnown = onKnown
     this.#socket = socket
     this.#arrival = arrival
     this.#parts = parts

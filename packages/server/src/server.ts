@@ -9,7 +9,7 @@ import type { Door, Hall } from './door.ts'
 import { Drain } from './drain.ts'
 import { revoked } from './endings.ts'
 import { integerOf } from './limits.ts'
-import { Newcomer } from './newcomer.ts'
+import { Newcomer, type NewcomerParts } from './newcomer.ts'
 import type { Settings } from './options.ts'
 import type { Order, Orders } from './orders.ts'
 import { mayEnter } from './origin.ts'
@@ -44,6 +44,7 @@ export interface ServerParts {
 export class Server<T = unknown, Context = unknown> implements Publisher {
   readonly #parts: ServerParts
   readonly #newcomers = new Set<Newcomer>()
+  readonly #entrance: NewcomerParts
   readonly #sweep: Sweep
   #door: Door | undefined
   #drain: Drain | undefined
@@ -51,8 +52,18 @@ export class Server<T = unknown, Context = unknown> implements Publisher {
 
   /** @internal */
   constructor(parts: ServerParts) {
-    const { sessions, settings } = parts
+    const { sessions, settings, deadlines, authenticator } = parts
     this.#parts = parts
+    this.#entrance = {
+      limits: settings.limits,
+      deadlines,
+      authenticator,
+      sessions,
+      onSettled: newcomer => {
+        this.#newcomers.delete(newcomer)
+        newcomer.onKnown()
+      },
+    }
     this.#sweep = new Sweep(settings.clock, (now, stalled) => {
       sessions.sweep(now, stalled)
       parts.dispatcher.sweep()
@@ -185,18 +196,7 @@ export class Server<T = unknown, Context = unknown> implements Publisher {
       const code = this.#drain ? CloseCode.DRAINING : CloseCode.OVERLOADED
       return socket.close(code, retryAfterReason(RETRY_MS))
     }
-    const { settings, deadlines, authenticator, sessions } = this.#parts
-    const newcomer = new Newcomer(socket, arrival, {
-      limits: settings.limits,
-      deadlines,
-      authenticator,
-      sessions,
-      onSettled: () => {
-        this.#newcomers.delete(newcomer)
-        onKnown()
-      },
-    })
-    this.#newcomers.add(newcomer)
+    this.#newcomers.add(new Newcomer(socket, arrival, this.#entrance, onKnown))
   }
 
   async #end(drain: Drain): Promise<void> {

@@ -12,6 +12,7 @@ import type { Credentials } from './auth.ts'
 import { Detached } from './detached.ts'
 import { leaving, NOT_BACK, OUTRUN } from './endings.ts'
 import { guard } from './guard.ts'
+import { toldLimits } from './limits.ts'
 import { Session, type SessionParts } from './session.ts'
 import { handleOf } from './session-handle.ts'
 
@@ -28,11 +29,12 @@ export class Sessions {
   #received = 0
   #sent = 0
 
-  constructor(parts: Omit<SessionParts, 'peers' | 'intakes' | 'decisions' | 'onDetached' | 'onOver'>) {
+  constructor(parts: Omit<SessionParts, 'told' | 'peers' | 'intakes' | 'decisions' | 'onDetached' | 'onOver'>) {
     const { clock, limits } = parts.settings
     const { deadlines } = parts
     this.#parts = {
       ...parts,
+      told: toldLimits(limits),
       peers: {
         parse: parseFromClient,
         clock,
@@ -134,7 +136,8 @@ export class Sessions {
     const session = new Session(this.#parts, arrival, credentials)
     session.attempt = hello.session?.[2] ?? 0
     this.#remember(session)
-    guard(failures, 'onSession', () => settings.onSession?.(handleOf(session)))
+    const { onSession } = settings
+    if (onSession) guard(failures, 'onSession', () => onSession(handleOf(session)))
     session.begin(socket)
   }
 

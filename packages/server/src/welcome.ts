@@ -1,10 +1,11 @@
-import { FrameType, type Welcome } from '@tautline/core/wire'
-import { toldLimits } from './limits.ts'
+import { FrameType, type Limits, type Welcome } from '@tautline/core/wire'
 import type { Settings } from './options.ts'
 
 /** What all WELCOMEs of a server have in common. */
 export interface WelcomeParts {
   readonly settings: Settings
+  /** The limits that concern a client. */
+  readonly told: Limits
   /** Hash of the contract. */
   readonly contract: string
   /** Names the memory of keyed calls' outcomes. */
@@ -21,7 +22,7 @@ export interface Welcomed {
 }
 
 /** A WELCOME: the names of a session, how far it has come, and the numbers that its client keeps to. */
-export function welcomeOf({ settings, contract, outcomes }: WelcomeParts, welcomed: Welcomed): Welcome {
+export function welcomeOf({ settings, told, contract, outcomes }: WelcomeParts, welcomed: Welcomed): Welcome {
   const { limits, route } = settings
   const { secret, id, resumed, received } = welcomed
   return [
@@ -34,7 +35,7 @@ export function welcomeOf({ settings, contract, outcomes }: WelcomeParts, welcom
       contract,
       heartbeatMs: limits.heartbeatMs,
       resumeMs: limits.resumeMs,
-      limits: toldLimits(limits),
+      limits: told,
       route,
       outcomes,
     },

@@ -53,6 +53,8 @@ const REASON_BYTES = 123
 
 /** A text as a close reason: safe to log, and cut to 123 bytes on a character's boundary. */
 export function reasonOf(text: string): string {
+  // Most are short and plain, or empty.
+  if (/^[ -~]{0,123}$/.test(text)) return text
   const clean = text.slice(0, REASON_BYTES + 1).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ' ')
   const bytes = new Uint8Array(REASON_BYTES)
   const { written } = new TextEncoder().encodeInto(clean, bytes)
