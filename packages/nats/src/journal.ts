@@ -176,7 +176,10 @@ export class Journal {
   /** Stores what fits into a record, and settles it. Returns `false` when somebody else was faster. */
   async #storeSome(): Promise<boolean> {
     const now = this.#parts.engineClock.now()
-    if (!this.#replica.index.hasKeys(now) && this.#jobs.some(job => job.once)) await this.#replica.loadAll()
+    if (!this.#replica.index.hasKeys(now) && this.#jobs.some(job => job.once)) {
+      await this.#replica.loadAll()
+      if (!this.#replica.index.hasKeys(now)) return false
+    }
     const index = this.#replica.index
     index.settle(now)
     const draft = index.draft(now)

@@ -26,6 +26,9 @@ export class Replica {
   /** Those that it has had, the newest last. */
   readonly #epochs: string[] = []
   #syncing: Promise<void> | undefined
+  #loading: Promise<void> | undefined
+  /** What was taken in while all is loaded. */
+  #meanwhile: Stored[] = []
 
   constructor(parts: ReplicaParts) {
     this.#parts = parts
@@ -47,7 +50,7 @@ export class Replica {
   }
 
   get busy(): boolean {
-    return this.#syncing !== undefined
+    return this.#syncing !== undefined || this.#loading !== undefined
   }
 
   /** What is known may be old. */
@@ -59,14 +62,14 @@ export class Replica {
   heard(stored: Stored): void {
     if (stored.seq <= this.#index.seq) return
     if (!isNext(stored, this.#index)) return this.doubt()
-    this.#index.apply(stored)
+    this.#apply(this.#index, stored)
     this.#born(stored.record.epoch)
   }
 
   /** A record was stored behind what that index had. */
   stored(index: ChannelIndex, stored: Stored): void {
     // The feed may have been faster.
-    if (index.seq === stored.previous) index.apply(stored)
+    if (index.seq === stored.previous) this.#apply(index, stored)
     if (this.#index === index) this.#born(index.epoch)
   }
 
@@ -85,13 +88,13 @@ export class Replica {
     return this.#syncing
   }
 
-  /** All of a log that is still there. */
-  async loadAll(): Promise<void> {
-    const { epoch, seq } = this.#index
-    const records = await this.#records(1, seq)
-    const index = this.#empty(epoch, 0, false)
-    for (const each of records) if (each.record.epoch === epoch) index.apply(each)
-    if (this.#index.epoch === epoch && this.#index.seq === index.seq) this.#index = index
+  /** Takes in all of a log that is still there, and not only what came since it was looked at. */
+  loadAll(): Promise<void> {
+    this.#loading ??= this.#loadAll().finally(() => {
+      this.#loading = undefined
+      this.#meanwhile = []
+    })
+    return this.#loading
   }
 
   /** A message is gone that the index has: somebody has trimmed the stream, or the index is old. */
@@ -100,6 +103,19 @@ export class Replica {
     if (index.lose(lost)) return
     await this.sync()
     if (this.#index === index && index.seq === seq) this.#begin(seq)
+  }
+
+  async #loadAll(): Promise<void> {
+    const { epoch, seq } = this.#index
+    const index = this.#empty(epoch, 0, false)
+    for (const each of await this.#records(1, seq)) if (each.record.epoch === epoch) index.apply(each)
+    for (const each of this.#meanwhile) if (each.record.epoch === epoch) index.apply(each)
+    if (this.#index.epoch === epoch && this.#index.seq === index.seq) this.#index = index
+  }
+
+  #apply(index: ChannelIndex, stored: Stored): void {
+    index.apply(stored)
+    if (this.#loading !== undefined) this.#meanwhile.push(stored)
   }
 
   async #catchUp(): Promise<void> {
@@ -125,13 +141,13 @@ export class Replica {
     if (!stored) return this.#begin(seq)
     const { record } = stored
     if (this.#unborn || record.epoch !== index.epoch) return this.#isNew(stored) ? this.#load(stored) : this.#begin(seq)
-    if (isNext(stored, index)) return index.apply(stored)
+    if (isNext(stored, index)) return this.#apply(index, stored)
     const had = index.seq
     const records = record.head < index.head ? [] : await this.#records(had, seq)
     // The feed may have been faster.
     if (index.seq !== had) return
     if (!this.#follow(records, index)) return this.#begin(seq)
-    for (const each of records) if (each.seq > index.seq) index.apply(each)
+    for (const each of records) if (each.seq > index.seq) this.#apply(index, each)
   }
 
   /** Whether records go on where the index ends: an older state of the stream that was restored does not. */
