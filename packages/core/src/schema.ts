@@ -35,26 +35,28 @@ export function isSchema(value: unknown): value is Schema {
  * Without a schema nothing is expected: `undefined` and `null` (which the wire does not tell apart) become `undefined`,
  * anything else is refused. With `true` the value passes as it is.
  *
- * @param what - what the value is, for the error: `'input of rooms.post'`.
+ * @param what - what the value is, for the error: `'the input'`.
+ * @param path - the entry that it belongs to, if that is to be said; joined with `what` only when there is an error.
  * @throws {TautlineError} `INVALID_ARGUMENT` with at most ten `issues`. What a validator itself throws passes as it is.
  */
-export function parse(schema: Part | undefined, value: unknown, what: string): unknown {
+export function parse(schema: Part | undefined, value: unknown, what: string, path?: string): unknown {
   if (schema === true) return value
   if (schema === undefined) {
     if (value === undefined || value === null) return undefined
-    throw refusal(what, [{ message: 'no value is expected here' }], value)
+    throw refusal(what, path, [{ message: 'no value is expected here' }], value)
   }
   const verdict: Verdict | PromiseLike<Verdict> = schema['~standard'].validate(value)
-  if ('then' in verdict) return verdict.then(late => accept(late, what, value))
-  return accept(verdict, what, value)
+  if ('then' in verdict) return verdict.then(late => accept(late, what, path, value))
+  return accept(verdict, what, path, value)
 }
 
-function accept(verdict: Verdict, what: string, value: unknown): unknown {
+function accept(verdict: Verdict, what: string, path: string | undefined, value: unknown): unknown {
   if (verdict.issues === undefined) return verdict.value
-  throw refusal(what, verdict.issues, value)
+  throw refusal(what, path, verdict.issues, value)
 }
 
-function refusal(what: string, raw: readonly RawIssue[], value: unknown): TautlineError {
+function refusal(what: string, path: string | undefined, raw: readonly RawIssue[], value: unknown): TautlineError {
   const issues = boundIssues(raw, value)
-  return new TautlineError('INVALID_ARGUMENT', `${what} does not fit its schema`, { issues })
+  const whose = path === undefined ? what : `${what} of ${path}`
+  return new TautlineError('INVALID_ARGUMENT', `${whose} does not fit its schema`, { issues })
 }

@@ -126,31 +126,53 @@ export class Dispatcher {
 
   #start(options: RunOptions): Run {
     const run = new Run(this.#shared, options)
-    void this.#drive(run)
+    this.#drive(run)
     run.watch()
     return run
   }
 
-  /** From parsed input to the answer. Never rejects, and is through in one go where nothing in it is asynchronous. */
-  async #drive(run: Run): Promise<void> {
-    const { entry } = run.route
+  /** From input to answer, in one go where nothing is asynchronous: that costs no promise. Never throws. */
+  #drive(run: Run): void {
     try {
-      const up = entry.kind === 'stream' && entry.up ? new Up(run, entry.up) : undefined
-      const parsed =
-        entry.kind === 'topic'
-          ? parse(entry.params, run.input, `the params of ${entry.path}`)
-          : parse(entry.input, run.input, `the input of ${entry.path}`)
-      run.input = isThenable(parsed) ? await parsed : parsed
-      if (entry.kind === 'topic' && run.action === 'publish') {
-        run.message = await parse(entry.publish, run.message, `what is published on ${entry.path}`)
-      }
-      const answer = this.#perform(run, new HandlerCall(run, run.context, up))
-      run.end(isThenable(answer) ? await answer : answer)
+      const answer = this.#ask(run)
+      if (isThenable(answer)) return void this.#settle(run, answer)
+      run.end(answer)
+      run.settled()
+    } catch (thrown) {
+      void this.#settle(run, Promise.reject(thrown))
+    }
+  }
+
+  async #settle(run: Run, answer: PromiseLike<unknown>): Promise<void> {
+    try {
+      run.end(await answer)
     } catch (thrown) {
       await this.#fail(run, thrown)
     } finally {
       run.settled()
     }
+  }
+
+  #ask(run: Run): unknown {
+    const { entry } = run.route
+    // Made in the tick of the call, since items may come with it.
+    const up = entry.kind === 'stream' && entry.up ? new Up(run, entry.up) : undefined
+    const parsed =
+      entry.kind === 'topic'
+        ? parse(entry.params, run.input, 'the params', entry.path)
+        : parse(entry.input, run.input, 'the input', entry.path)
+    if (isThenable(parsed) || run.action === 'publish') return this.#askLater(run, parsed, up)
+    run.input = parsed
+    return this.#perform(run, new HandlerCall(run, run.context, up))
+  }
+
+  async #askLater(run: Run, parsed: unknown, up: Up | undefined): Promise<unknown> {
+    const { entry } = run.route
+    run.input = isThenable(parsed) ? await parsed : parsed
+    if (entry.kind === 'topic' && run.action === 'publish') {
+      run.message = await parse(entry.publish, run.message, 'a publication', entry.path)
+    }
+    return this.#perform(run, new HandlerCall(run, run.context, up))
   }
 
   #perform(run: Run, call: HandlerCall): unknown {

@@ -20,7 +20,7 @@ export class Up implements AsyncIterableIterator<unknown, undefined, undefined> 
   async next(): Promise<IteratorResult<unknown, undefined>> {
     const step = await this.#take()
     if (step.done) return step
-    return { done: false, value: await parse(this.#schema, step.value, `an item up of ${this.#run.route.entry.path}`) }
+    return { done: false, value: await parse(this.#schema, step.value, 'an item up', this.#run.route.entry.path) }
   }
 
   async return(): Promise<IteratorResult<unknown, undefined>> {

@@ -89,9 +89,15 @@ export function decodeValue(bytes: Uint8Array): unknown {
  */
 export function encodeFrame(frame: Frame): Uint8Array {
   const fields = withoutTail(frame)
-  const binary = binaryOf(fields)
+  // Binary that stands in a frame by itself is written once, in memory of just its size.
+  let binary = 0
+  let embeds = false
+  for (const field of fields) {
+    if (field instanceof Uint8Array) binary += field.length
+    else if (field instanceof Encoded) embeds = true
+  }
   if (binary > LARGE) encoder = newEncoder(binary + ROOM)
-  const encoded = fields.some(isEncoded) ? joined(fields) : encode(fields)
+  const encoded = embeds ? joined(fields) : encode(fields)
   const containers = checked(encoded, fields, scanMessage)
   // What is large was given away by the encoder, and is copied by nobody.
   const bytes = encoded.buffer.byteLength > LARGE ? encoded : keep(encoded)
@@ -150,7 +156,7 @@ function joined(fields: readonly unknown[]): Uint8Array {
   const parts: Uint8Array[] = []
   let size = 1
   for (const field of fields) {
-    const part = isEncoded(field) ? field.bytes : encode(field).slice()
+    const part = field instanceof Encoded ? field.bytes : encode(field).slice()
     parts.push(part)
     size += part.length
   }
@@ -265,17 +271,6 @@ function payloadOf(elements: readonly unknown[]): Uint8Array {
   const data = encoder.encodeSharedRef(elements)
   nesting -= 1
   return data
-}
-
-/** Bytes of the binary that stands in a frame by itself: in memory of just its size it is written once. */
-function binaryOf(fields: readonly unknown[]): number {
-  let bytes = 0
-  for (const field of fields) if (field instanceof Uint8Array) bytes += field.length
-  return bytes
-}
-
-function isEncoded(value: unknown): value is Encoded {
-  return value instanceof Encoded
 }
 
 function withoutTail(frame: Frame): readonly unknown[] {
