@@ -96,7 +96,8 @@ export class Run {
   readonly #parts: RunParts
   readonly #slots: InFlight | undefined
   #size: number
-  readonly #deadlineAt: number | undefined
+  readonly #timeoutMs: number | undefined
+  #deadlineAt: number | undefined
   #state = RUNNING
   #unsettled = 1
   #deadline: Deadline | undefined
@@ -110,7 +111,7 @@ export class Run {
     this.#parts = parts
     this.#slots = slots
     this.#size = size ?? 0
-    this.#deadlineAt = timeoutMs === undefined ? undefined : parts.clock.now() + timeoutMs
+    this.#timeoutMs = timeoutMs
     this.route = route
     this.action = action
     this.caller = caller
@@ -145,8 +146,8 @@ export class Run {
 
   /** When the signal fires at the latest, in ms since the epoch. */
   get deadline(): number | undefined {
-    if (this.#deadlineAt === undefined) return undefined
-    return Date.now() + Math.round(this.#deadlineAt - this.#parts.clock.now())
+    const left = this.#left()
+    return left === undefined ? undefined : Date.now() + Math.round(left)
   }
 
   /** Why the signal fired. */
@@ -156,8 +157,9 @@ export class Run {
 
   /** Arms the deadline, unless all is over already: a handler that answers at once costs no timer. */
   watch(): void {
-    if (this.#state.kind !== 'running' || this.#deadlineAt === undefined) return
-    const left = this.#deadlineAt - this.#parts.clock.now()
+    if (this.#state.kind !== 'running') return
+    const left = this.#left()
+    if (left === undefined) return
     this.#deadline = this.#parts.deadlines.add(Math.max(0, left), () => {
       this.stop(refusal('DEADLINE_EXCEEDED', undefined, { mayHaveRun: this.begun }))
     })
@@ -208,6 +210,14 @@ export class Run {
     if (!slots.weigh(bytes) || bytes < 0 || this.#state.kind !== 'running') return
     this.stop(slots.heavy)
     this.answer.items.discard?.()
+  }
+
+  /** Counted from when somebody wants to know: who is through at once has not even looked at the clock. */
+  #left(): number | undefined {
+    if (this.#timeoutMs === undefined) return undefined
+    const now = this.#parts.clock.now()
+    this.#deadlineAt ??= now + this.#timeoutMs
+    return this.#deadlineAt - now
   }
 
   #over(outcome: Outcome): void {

@@ -1,4 +1,5 @@
 import { travelsAlone } from './codec.ts'
+import { memory } from './slab.ts'
 
 /** A message ends before these, unless one frame is larger (protocol.md, "Ground rules"). */
 const MESSAGE_BYTES = 64 * 1024
@@ -76,7 +77,7 @@ function isSame(some: readonly Uint8Array[], others: readonly Uint8Array[]): boo
 function join(frames: readonly Uint8Array[]): Uint8Array {
   let bytes = 0
   for (const frame of frames) bytes += frame.length
-  const message = new Uint8Array(bytes)
+  const message = memory(bytes)
   let offset = 0
   for (const frame of frames) {
     message.set(frame, offset)

@@ -6,7 +6,7 @@ import type { Timers } from './deadlines.ts'
 import * as FrameType from './frame-type.ts'
 import { type Frame, isCounted, ProtocolError } from './frames.ts'
 import type { Inlet } from './inlet.ts'
-import { Replay, type Sender } from './replay.ts'
+import { type Kept, Replay, type Sender } from './replay.ts'
 import type { ScanLimits } from './scan.ts'
 import type { Socket } from './socket.ts'
 
@@ -196,7 +196,7 @@ export class Link {
     if (size > sendBytes) {
       throw new TautlineError('RESOURCE_EXHAUSTED', `a message of ${size} bytes is over the limit of ${sendBytes}`)
     }
-    if (isCounted(frame[0])) this.#keep(size, sender ? { frame, sender } : bytes)
+    if (isCounted(frame[0])) this.#keep(sender ? { length: size, frame, sender } : bytes)
     this.#enqueue(bytes)
     return size
   }
@@ -232,11 +232,9 @@ export class Link {
     socket.send(message)
   }
 
-  #keep(size: number, sent: Uint8Array | { readonly frame: Frame; readonly sender: Sender }): void {
-    if (this.#socket) this.#replay.keep(size, sent)
-    else if (!this.#replay.keep(size, sent instanceof Uint8Array ? unshared(sent) : sent)) {
-      this.#events.overflowed()
-    }
+  #keep(sent: Kept): void {
+    if (this.#socket) this.#replay.keep(sent)
+    else if (!this.#replay.keep(sent instanceof Uint8Array ? unshared(sent) : sent)) this.#events.overflowed()
   }
 
   #enqueue(bytes: Uint8Array): void {

@@ -10,10 +10,8 @@ export interface Sender {
 /** What it costs to keep a frame, beside its bytes: most are small, and nobody has to acknowledge any. */
 export const KEPT_OVERHEAD = 128
 
-type Kept = {
-  readonly size: number
-  readonly sent: Uint8Array | { readonly frame: Frame; readonly sender: Sender }
-}
+/** A frame that was sent: its bytes, with nothing around them that would have to be collected, or who makes it anew. */
+export type Kept = Uint8Array | { readonly length: number; readonly frame: Frame; readonly sender: Sender }
 
 /**
  * The counted frames that one side has sent, in order, each kept until the other side has acknowledged it
@@ -43,12 +41,11 @@ export class Replay {
     return this.#sent
   }
 
-  /** Numbers and keeps a frame; `false` when it did not fit and all that was kept is forgotten. */
-  keep(size: number, sent: Kept['sent']): boolean {
+  /** Numbers and keeps a frame of `length` bytes; `false` when it did not fit and all that was kept is forgotten. */
+  keep(sent: Kept): boolean {
     this.#sent += 1
-    const cost = size + KEPT_OVERHEAD
-    this.#kept.push({ size: cost, sent })
-    this.#bytes += cost
+    this.#kept.push(sent)
+    this.#bytes += sent.length + KEPT_OVERHEAD
     if (this.#bytes <= this.#limit) return true
     this.clear()
     return false
@@ -66,7 +63,8 @@ export class Replay {
     if (acknowledged < this.#acknowledged) throw new ProtocolError('acknowledged fewer frames than before')
     this.#acknowledged = acknowledged
     for (; this.#forgotten < acknowledged; this.#forgotten++) {
-      this.#bytes -= this.#kept[this.#head]?.size ?? 0
+      const kept = this.#kept[this.#head]
+      if (kept) this.#bytes -= kept.length + KEPT_OVERHEAD
       this.#head += 1
     }
     if (this.#head * 2 < this.#kept.length) return
@@ -90,12 +88,12 @@ export class Replay {
 
   /** The bytes to send again, in order. */
   *frames(): Generator<Uint8Array, void, undefined> {
-    for (const { sent } of this.#kept.slice(this.#head)) {
-      yield sent instanceof Uint8Array ? sent : encodeFrame(sent.sender.again(sent.frame))
+    for (const kept of this.#kept.slice(this.#head)) {
+      yield kept instanceof Uint8Array ? kept : encodeFrame(kept.sender.again(kept.frame))
     }
   }
 }
 
 function settled(kept: Kept): Kept {
-  return kept.sent instanceof Uint8Array ? { size: kept.size, sent: unshared(kept.sent) } : kept
+  return kept instanceof Uint8Array ? unshared(kept) : kept
 }

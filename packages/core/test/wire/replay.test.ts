@@ -9,7 +9,7 @@ function replayOf(...ids: number[]): Replay {
   const replay = new Replay(1_000)
   for (const id of ids) {
     const bytes = encodeFrame(end(id))
-    replay.keep(bytes.length, bytes)
+    replay.keep(bytes)
   }
   return replay
 }
@@ -43,16 +43,16 @@ describe('kept frames', () => {
 
   it('that are made anew when they are sent again stay so', () => {
     const replay = new Replay(1_000)
-    replay.keep(10, { frame: [FrameType.CALL, 1, 'a'], sender: { again: () => [FrameType.CANCEL, 1] } })
+    replay.keep({ length: 10, frame: [FrameType.CALL, 1, 'a'], sender: { again: () => [FrameType.CANCEL, 1] } })
     replay.settle()
     expect([...replay.frames()]).toEqual([encodeFrame([FrameType.CANCEL, 1])])
   })
 
   it('are all forgotten past the limit, to the byte', () => {
     const replay = new Replay(20 + 2 * KEPT_OVERHEAD)
-    expect(replay.keep(19, new Uint8Array(19))).toBe(true)
-    expect(replay.keep(1, new Uint8Array(1))).toBe(true)
-    expect(replay.keep(1, new Uint8Array(1))).toBe(false)
+    expect(replay.keep(new Uint8Array(19))).toBe(true)
+    expect(replay.keep(new Uint8Array(1))).toBe(true)
+    expect(replay.keep(new Uint8Array(1))).toBe(false)
     expect([replay.bytes, replay.sent, replay.reachesBackTo(3), replay.reachesBackTo(2)]).toEqual([0, 3, true, false])
   })
 })
