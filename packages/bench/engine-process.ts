@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import type { EngineName } from './engines.ts'
+import { pause } from './measure/calls.ts'
 
 /** Ticks of a process's CPU time are so many µs long. */
 const TICK_US = 10_000
+/** How long an engine may take to listen, in ms. */
+const PATIENCE_MS = 20_000
 
 /** What an engine has done so far. */
 export interface EngineUsage {
@@ -18,17 +21,26 @@ export interface EngineUsage {
   readonly bytes: number
 }
 
+/** Where nodes come to, and where one may ask for figures, if that is elsewhere. */
+interface Ports {
+  readonly port: number
+  readonly monitor: number
+}
+
 /** How an engine is started and asked: all that a further one needs. */
 interface Kind {
-  readonly command: (port: number, dir: string) => readonly [string, readonly string[]]
+  readonly command: (ports: Ports, dir: string) => readonly [string, readonly string[]]
   /** Resolves when the engine listens, with how to ask for the bytes so far. */
-  readonly meet: (port: number) => Promise<{ bytes(): Promise<number>; leave(): void }>
+  readonly meet: (ports: Ports) => Promise<{ bytes(): Promise<number>; leave(): void }>
 }
 
 const KINDS: Readonly<Record<EngineName, Kind>> = {
   redis: {
-    command: (port, dir) => ['redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', '']],
-    async meet(port) {
+    command: ({ port }, dir) => [
+      'redis-server',
+      ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', dir, '--save', ''],
+    ],
+    async meet({ port }) {
       const admin = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 20, maxRetriesPerRequest: null })
       admin.on('error', () => undefined)
       await admin.ping()
@@ -42,6 +54,32 @@ const KINDS: Readonly<Record<EngineName, Kind>> = {
       }
     },
   },
+  nats: {
+    command: ({ port, monitor }, dir) => [
+      'nats-server',
+      ['-a', '127.0.0.1', '-p', `${port}`, '-m', `${monitor}`, '-js', '-sd', dir],
+    ],
+    async meet({ monitor }) {
+      const figures = async () => (await fetch(`http://127.0.0.1:${monitor}/varz`)).json() as Promise<NatsFigures>
+      const end = performance.now() + PATIENCE_MS
+      while (!(await figures().catch(() => undefined))) {
+        if (performance.now() > end) throw new Error('nats-server does not answer')
+        await pause(20)
+      }
+      return {
+        async bytes() {
+          const { in_bytes, out_bytes } = await figures()
+          return in_bytes + out_bytes
+        },
+        leave: () => undefined,
+      }
+    },
+  },
+}
+
+interface NatsFigures {
+  readonly in_bytes: number
+  readonly out_bytes: number
 }
 
 /** An engine of the bench's own, with its defaults, that keeps nothing on disk. */
@@ -59,11 +97,11 @@ export class Engine {
   }
 
   static async start(name: EngineName): Promise<Engine> {
-    const port = await freePort()
+    const ports = { port: await freePort(), monitor: await freePort() }
     const dir = mkdtempSync(join(tmpdir(), 'tautline-bench-'))
     const { command, meet } = KINDS[name]
-    const child = spawn(...command(port, dir), { stdio: 'ignore' })
-    return new Engine(port, child, dir, await meet(port))
+    const child = spawn(...command(ports, dir), { stdio: 'ignore' })
+    return new Engine(ports.port, child, dir, await meet(ports))
   }
 
   async usage(): Promise<EngineUsage> {

@@ -3,7 +3,7 @@ import { TautlineClient } from './load/tautline.ts'
 import type { Subject } from './subjects.ts'
 
 /** Engines that carry messages from one node to another. */
-export type EngineName = 'redis'
+export type EngineName = 'redis' | 'nats'
 
 /** Two nodes on an engine, by hand or with Tautline. Both nodes are the same server; one publishes, one has the client. */
 export interface EngineSubject extends Subject {
@@ -32,6 +32,9 @@ function tautline(engine: EngineName, floor: string, retains: boolean): EngineSu
 const PUBLISH = 'bare `PUBLISH`'
 const SCRIPT = '`HINCRBY`, `XADD`, `PUBLISH` in one script'
 
+const CORE = 'core NATS, flushed'
+const STREAM = 'JetStream, acknowledged'
+
 /** By engine: those written by hand, each before what is compared with it. */
 export const ENGINE_SUBJECTS: readonly EngineSubject[] = [
   byHand('redis', 'publish', PUBLISH, 'who was not there misses it, and nobody knows'),
@@ -39,4 +42,13 @@ export const ENGINE_SUBJECTS: readonly EngineSubject[] = [
   byHand('redis', 'multi', '`XADD`, `PUBLISH` in `MULTI`', 'kept, but a reader cannot tell what it has missed'),
   byHand('redis', 'script', SCRIPT, 'kept and numbered: the least with which nothing is lost without notice'),
   tautline('redis', SCRIPT, true),
+  byHand('nats', 'core', CORE, 'who was not there misses it, and nobody knows'),
+  tautline('nats', CORE, false),
+  byHand(
+    'nats',
+    'jetstream',
+    STREAM,
+    'kept, 500 of a subject; a listener hears it from core NATS, and cannot tell what it missed',
+  ),
+  tautline('nats', STREAM, true),
 ]

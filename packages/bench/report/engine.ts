@@ -33,8 +33,8 @@ export function engineSection(found: EngineFindings, rounds: number): string {
 ## From one server to another
 
 What is published on one node reaches a client of another one, by an engine. Each figure is a ratio to driving the engine
-by hand, in the same round: with \`ioredis\`, \`ws\` and \`@msgpack/msgpack\`, nothing checked, with as much memory as the row
-below it has. By hand the figures are absolute: µs, and bytes.
+by hand, in the same round: with the engine's client, \`ws\` and \`@msgpack/msgpack\`, nothing checked. By hand the figures are
+absolute: µs, and bytes; below stands what is compared with it.
 
 ${engineTable(found)}
 

@@ -11,6 +11,7 @@ const BROKERS: Readonly<Record<string, (port: number) => Promise<Broker>>> = {
     const [{ redis }, { Redis }] = await Promise.all([import('@tautline/redis'), import('ioredis')])
     return redis(new Redis({ port, host: '127.0.0.1', lazyConnect: true }))
   },
+  nats: async port => (await import('@tautline/nats')).nats({ servers: `127.0.0.1:${port}` }),
 }
 
 const broker = await BROKERS[process.env['ENGINE'] ?? '']?.(Number(process.env['ENGINE_PORT']))

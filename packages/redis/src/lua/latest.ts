@@ -127,7 +127,7 @@ while messages[m] or retractions[r] do
   local isMessage = messages[m] and not (retractions[r] and tonumber(retractions[r + 1]) < tonumber(messages[m + 1]))
   local key = isMessage and messages[m] or retractions[r]
   local offset = isMessage and messages[m + 1] or retractions[r + 1]
-  local value = isMessage and redis.call('HGET', VALUES, key)
+  local value = isMessage and redis.call('HGET', VALUES, key) or false
   if value then size = size + #value - 8 end
   if #found > 0 and (#found / 3 >= most or size > room) then
     return { epoch, head, floor, after, tonumber(found[#found - 2]), found }

@@ -17,11 +17,15 @@ local function cost(body, key)
   return 128 + body + 2 * key
 end
 
+-- In a cluster nobody but the script knows who runs it.
 local function runOf()
-  if RUN ~= '-' then return RUN, DURABLE == '1' end
-  local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  local aof = string.match(redis.call('INFO', 'persistence'), 'aof_enabled:(%d)')
-  return string.sub(id, 1, 12), aof == '1'
+  if RUN ~= '-' then return RUN end
+  return string.sub(string.match(redis.call('INFO', 'server'), 'run_id:(%x+)'), 1, 12)
+end
+
+local function isDurable()
+  if RUN ~= '-' then return DURABLE == '1' end
+  return string.match(redis.call('INFO', 'persistence'), 'aof_enabled:(%d)') == '1'
 end
 
 local function begin()
@@ -37,12 +41,11 @@ local function mayHaveLost(base, before)
 end
 
 local function open(whole)
-  local durable
-  run, durable = runOf()
+  run = runOf()
   local meta = redis.call('HMGET', META,
     'epoch', 'head', 'floor', 'kept', 'bytes', 'gone', 'last', 'due', 'run', 'base', 'before')
   epoch = meta[1]
-  if not epoch or not meta[2] or (meta[9] ~= run and not durable) then return begin() end
+  if not epoch or not meta[2] or (meta[9] ~= run and not isDurable()) then return begin() end
   head, floor, kept, bytes = tonumber(meta[2]), tonumber(meta[3]), tonumber(meta[4]), tonumber(meta[5])
   gone, last, due = tonumber(meta[6]), tonumber(meta[7]), tonumber(meta[8])
   stored = { head = head, floor = floor, kept = kept, bytes = bytes, gone = gone, last = last, due = due }
