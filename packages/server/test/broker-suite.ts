@@ -257,6 +257,23 @@ export function brokerSuite(name: string, make: () => Promise<BrokerUnderTest>):
       expect(await all(channel)).toEqual(['2 b=2', '3 a gone'])
     })
 
+    test('several retractions in a row are read like one, page by page', async () => {
+      const channel = room(LATEST)
+      for (const key of ['a', 'b', 'c', 'd']) await publish(channel, '!', { key })
+      for (const key of ['a', 'c', 'd']) await broker.publish(channel, { key })
+      const changes = ['2 b=!', '5 a gone', '6 c gone', '7 d gone']
+      expect(await all(channel)).toEqual(changes)
+      const read: string[] = []
+      for (let after = 0; after < 7; ) {
+        const page = await broker.read(channel, { after }, { messages: 1, bytes: 1_000 })
+        read.push(...page.changes.map(short))
+        after = page.through
+      }
+      expect(read).toEqual(changes)
+      await broker.publish(channel, { key: 'b' })
+      expect(await all(channel)).toEqual([...changes.slice(1), '8 b gone'])
+    })
+
     test('what is not there cannot be retracted: nothing changes', async () => {
       const channel = room(LATEST)
       const [epoch] = await publish(channel, '1', { key: 'a' })
