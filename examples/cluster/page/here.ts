@@ -23,8 +23,9 @@ function tell(here: Here | undefined): void {
   for (const listener of listeners) listener(here)
 }
 
-connection.on('state', async ({ status }) => {
+connection.on('state', async ({ status, reason }) => {
   byId('status', HTMLElement).dataset['status'] = status
+  byId('status', HTMLElement).title = reason ?? ''
   if (status !== 'online') return tell(undefined)
   const answer = await safe(api.here())
   if (answer.ok && connection.state.status === 'online') tell(answer.value)

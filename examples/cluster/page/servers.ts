@@ -63,6 +63,7 @@ function draw(): void {
   for (const [name, { pid, state, sessions }] of known) {
     const made = box(name)
     made.dataset['state'] = state
+    made.dataset['pid'] = String(pid)
     made.dataset['here'] = String(here?.pid === pid && state !== 'gone')
     const words = state === 'gone' ? WORDS.gone : `${WORDS[state]}, ${sessions} sessions`
     const span = made.querySelector('.words')

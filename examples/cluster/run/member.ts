@@ -54,7 +54,7 @@ export class Member {
     const child = this.#child
     if (!child || this.port === undefined) return
     await this.#leave(child)
-    if (!this.#over) await this.start()
+    this.#startAgain(0)
   }
 
   /** The same, for good. */
@@ -77,6 +77,11 @@ export class Member {
     if (this.#child !== child) return
     this.#child = undefined
     this.port = undefined
-    if (!this.#over) this.#rebirth = setTimeout(() => void this.start(), REBIRTH_MS)
+    this.#startAgain(REBIRTH_MS)
+  }
+
+  /** One that does not come up has died, and is tried again for that. */
+  #startAgain(ms: number): void {
+    if (!this.#over) this.#rebirth = setTimeout(() => this.start().catch(() => undefined), ms)
   }
 }
