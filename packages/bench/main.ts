@@ -101,7 +101,7 @@ async function table(): Promise<Findings['measured']> {
 async function slow(): Promise<Findings['slow']> {
   const found = new Map<Subject, Slow>()
   for (const subject of is('slow') ? (quick ? [FLOOR, TAUTLINE] : subjects) : []) {
-    const one = await attempt(`slow readers: ${subject.name}`, () => slowReaders(subject, quick ? 50 : 200))
+    const one = await attempt(`slow readers: ${subject.name}`, () => slowReaders(subject, quick ? 50 : 300))
     if (one) found.set(subject, one)
   }
   return found

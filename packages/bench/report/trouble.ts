@@ -31,7 +31,7 @@ function recoveriesOf({ cut, crash }: Findings['recoveries'], connect: number): 
   if (rows.length === 0) return ''
   const clients = Math.max(...rows.map(([, recovery]) => recovery.clients)).toLocaleString('en')
   return `**A crowd comes back.** ${clients} clients, real ones in processes of their own, follow a topic. Once all of their sockets are cut at the same
-moment: each resumes its session and hears the five messages that were published while nobody was connected. Once the
+moment: each comes back, and hears the five messages that were published while nobody was connected. Once the
 server is killed with \`SIGKILL\` and another started in its place: its memory died with it, so each is told of a gap.
 Seconds since the cut or the crash until the server listened, and until so many clients were back and knew where they
 stand; CPU for each client, of the server and of the client itself, as a ratio to what the floor needs for a
