@@ -56,6 +56,6 @@ await build({
   bundle: true,
 })
 const [, , ...args] = process.argv
-// What engines cost is measured, and written down, by itself.
-const main = `${bench}/dist/${args.includes('--engine') ? 'engine' : 'main'}.js`
+// What engines cost is measured, and written down, by itself; what single steps cost is only told.
+const main = `${bench}/dist/${['engine', 'micro'].find(each => args.includes(`--${each}`)) ?? 'main'}.js`
 run(process.execPath, [main, ...args], { BENCH_CHROMIUM: findBinary('chromium') })
