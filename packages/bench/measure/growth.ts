@@ -33,12 +33,17 @@ interface Question {
   /** Whether the floor knows of such a thing. */
   readonly isOfFloor: boolean
   readonly env?: (much: number) => Readonly<Record<string, string>>
-  readonly measure: (server: Running, much: number) => Promise<number>
+  /** @param warm - calls after which a server is warm. */
+  readonly measure: (server: Running, much: number, warm: number) => Promise<number>
 }
 
 const LOAD: Load = { connections: 100, inFlight: 4, warmMs: 400, ms: 600 }
 
 const CHANNEL_CONNECTIONS = 100
+
+/** Calls before calls are measured. */
+const WARM = 100_000
+const QUICKLY_WARM = 5_000
 
 /** Carried each way before what is large is measured. */
 const WARM_BYTES = 20 * 1_048_576
@@ -53,8 +58,8 @@ const QUESTIONS: readonly Question[] = [
     unit: 'connections, one call in flight on each',
     steps: [10, 100, 1_000, 10_000],
     isOfFloor: true,
-    measure: async (server, connections) => {
-      const load = { ...LOAD, connections, inFlight: 1, warmMs: connections > 1_000 ? 1_500 : LOAD.warmMs }
+    measure: async (server, connections, warm) => {
+      const load = { ...LOAD, warm, connections, inFlight: 1, warmMs: connections > 1_000 ? 1_500 : LOAD.warmMs }
       return (await steady(server, load, client => client.call())).cpu
     },
   },
@@ -111,7 +116,7 @@ const QUESTIONS: readonly Question[] = [
     steps: [10, 100, 1_000, 10_000],
     isOfFloor: false,
     env: entries => ({ BENCH_ENTRIES: `${entries}` }),
-    measure: async server => (await steady(server, LOAD, client => client.call())).cpu,
+    measure: async (server, _, warm) => (await steady(server, { ...LOAD, warm }, client => client.call())).cpu,
   },
   {
     name: 'size',
@@ -142,7 +147,9 @@ export async function growths(
     for (let round = 1; round <= rounds; round++) {
       for (const [i, much] of steps.entries()) {
         for (const [subject, lines] of cpus) {
-          const cpu = await attempt(`${title}: ${subject.name}, ${much}`, () => answer(question, subject, much))
+          const cpu = await attempt(`${title}: ${subject.name}, ${much}`, () => {
+            return answer(question, subject, { much, warm: quick ? QUICKLY_WARM : WARM })
+          })
           if (cpu !== undefined) lines[i]?.push(cpu)
         }
       }
@@ -156,10 +163,14 @@ export async function growths(
   return found
 }
 
-async function answer({ env, measure }: Question, subject: Subject, much: number): Promise<number> {
+async function answer(
+  { env, measure }: Question,
+  subject: Subject,
+  { much, warm }: { readonly much: number; readonly warm: number },
+): Promise<number> {
   const server = await Running.start(subject, env?.(much))
   try {
-    return await Promise.race([measure(server, much), server.failure])
+    return await Promise.race([measure(server, much, warm), server.failure])
   } finally {
     await server.end()
   }
