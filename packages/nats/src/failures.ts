@@ -2,8 +2,8 @@ import { JetStreamApiError } from '@nats-io/jetstream'
 import { errors } from '@nats-io/transport-node'
 import { TautlineError } from '@tautline/core'
 
-/** The engine says: the newest message of this subject is another one than you think. */
-const WRONG_LAST_SEQUENCE = 10_071
+/** The engine says: the newest message of this subject is another one than you think, or soon will be. */
+const WRONG_LAST_SEQUENCE = [10_071, 10_164]
 const STREAM_NOT_FOUND = 10_059
 
 /** Nothing was sent. */
@@ -24,7 +24,7 @@ export function isRefusal(error: unknown): boolean {
 
 /** Whether somebody else has stored something meanwhile. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof JetStreamApiError && error.code === WRONG_LAST_SEQUENCE
+  return error instanceof JetStreamApiError && WRONG_LAST_SEQUENCE.includes(error.code)
 }
 
 /** Whether the stream is not there, or nobody answers for it. */

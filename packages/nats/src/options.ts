@@ -9,7 +9,7 @@ export interface NatsOptions {
    * says. Default: the prefix, with `_` for dots.
    */
   readonly stream?: string | undefined
-  /** On how many servers of a NATS cluster the stream is kept when it is created: 1, 3 or 5. Default 1. */
+  /** On how many servers of a NATS cluster the stream is kept when it is created: 1, 3 or 5. Default 1; more need 2.11. */
   readonly replicas?: 1 | 3 | 5 | undefined
   /** Bytes kept per channel; its oldest messages go first. Default 16 MiB. */
   readonly channelBytes?: number | undefined

@@ -146,7 +146,7 @@ export class Replica {
     const records = record.head < index.head ? [] : await this.#records(had, seq)
     // The feed may have been faster.
     if (index.seq !== had) return
-    if (!this.#follow(records, index)) return this.#begin(seq)
+    if (!this.#follow(records, index) || isForked(records)) return this.#begin(seq)
     for (const each of records) if (each.seq > index.seq) this.#apply(index, each)
   }
 
@@ -166,7 +166,8 @@ export class Replica {
     const index = this.#empty(epoch, 0, isLog)
     const records = isLog ? [newest] : await this.#records(1, newest.seq)
     for (const each of records) if (each.record.epoch === epoch) index.apply(each)
-    if (index.seq !== newest.seq || !index.isWhole(newest.record)) return this.#begin(newest.seq)
+    const isWhole = index.seq === newest.seq && index.isWhole(newest.record)
+    if (!isWhole || isForked(records)) return this.#begin(newest.seq)
     this.#index = index
     this.#born(epoch)
   }
@@ -203,4 +204,9 @@ function isNext({ previous, record }: Stored, index: ChannelIndex): boolean {
 /** Whether what stands in the place of the newest is not what was there. */
 function isAnother({ seq, stored }: Newest, index: ChannelIndex): boolean {
   return seq === index.seq && index.id !== NO_RECORD && stored?.record.id !== index.id
+}
+
+/** Whether two records took themselves for the next one, which servers that elect a leader may have let through. */
+function isForked(records: readonly Stored[]): boolean {
+  return records.some(({ previous }, i) => previous < (records[i - 1]?.seq ?? 0))
 }

@@ -9,6 +9,9 @@ import { OF_SUBJECT, ROLLUP } from './rollup.ts'
 
 /** The first version that has what is asked of it. */
 const OLDEST_SERVER = [2, 9] as const
+/** The first one that lets only one of two records take a place where several servers have to agree (nats-server #4320). */
+const OLDEST_CLUSTER = [2, 11] as const
+const FOR_REPLICAS = ' to keep a stream on several servers'
 /** A server that has just deleted a stream breaks one that takes its place sooner than in so many ms. */
 const REST_MS = 300
 
@@ -31,7 +34,7 @@ export class Stream {
    * @throws Error that says what is wrong, and what to do.
    */
   async prepare(engine: Engine): Promise<void> {
-    checkVersion(engine.connection.info?.version ?? 'unknown')
+    checkVersion(engine, OLDEST_SERVER, '')
     this.#created = await this.#ensure(engine)
     await this.#clock.set(() => this.#askTime(engine))
   }
@@ -46,15 +49,18 @@ export class Stream {
     }
   }
 
-  async #ensure({ manager }: Engine): Promise<string> {
+  async #ensure(engine: Engine): Promise<string> {
+    const { manager } = engine
     const { stream, prefix, replicas, clock } = this.#settings
     try {
       const { config, created } = await manager.streams.info(stream)
+      if (config.num_replicas > 1) checkVersion(engine, OLDEST_CLUSTER, FOR_REPLICAS)
       const wrong = shortcomingsOf(config, prefix)
       if (wrong.length > 0) throw new TypeError(`nats: the stream ${stream} needs ${wrong.join(', ')}`)
       return created
     } catch (error) {
       if (!isStreamGone(error)) throw error
+      if (replicas > 1) checkVersion(engine, OLDEST_CLUSTER, FOR_REPLICAS)
       if (this.#created !== undefined) await new Promise<void>(resolve => clock.setTimeout(resolve, REST_MS))
       const own = { name: stream, num_replicas: replicas, storage: StorageType.File }
       const { created } = await manager.streams.add({ ...needed(prefix), ...own })
@@ -75,11 +81,11 @@ export class Stream {
   }
 }
 
-function checkVersion(version: string): void {
+function checkVersion({ connection }: Engine, [oldest, oldestMinor]: readonly [number, number], why: string): void {
+  const { version = 'unknown' } = connection.info ?? {}
   const [major = 0, minor = 0] = version.split('.').map(Number)
-  const [oldest, oldestMinor] = OLDEST_SERVER
   if (major > oldest || (major === oldest && minor >= oldestMinor)) return
-  throw new TypeError(`nats: needs nats-server ${OLDEST_SERVER.join('.')} or newer, and this is ${version}`)
+  throw new TypeError(`nats: needs nats-server ${oldest}.${oldestMinor} or newer${why}, and this is ${version}`)
 }
 
 function needed(prefix: string) {

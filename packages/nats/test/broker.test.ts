@@ -303,10 +303,10 @@ tool.describe('a broker on NATS', () => {
         const error = await broker.publish(log(`a${i % 10}`), { body }).catch(error => error)
         codes.add(error.code)
         refused.all += 1
-        if (performance.now() - began < 1_500) refused.atOnce += 1
+        if (/too much/.test(error.message)) refused.atOnce += 1
       })
       await Promise.all(all)
-      expect(performance.now() - began).toBeLessThan(5_000)
+      expect(performance.now() - began).toBeLessThan(8_000)
       expect([...codes]).toEqual(['UNAVAILABLE'])
       expect(refused).toEqual({ atOnce: 10_000, all: 30_000 })
     } finally {
@@ -352,6 +352,15 @@ tool.describe('a broker on NATS', () => {
     await streams.streams.add({ ...mine, republish, allow_direct: true, allow_rollup_hdrs: true, max_age: 0 })
     await until(() => broker.status === 'up', 'the stream', 3_000)
     expect(await broker.publish(log('a'), { body })).toEqual([expect.any(String), 1])
+  })
+
+  test('one that shall keep everything thrice needs an engine that can', async () => {
+    const broker = open({ prefix: 'thrice', replicas: 3 })
+    const error = await broker.publish(log('a'), { body }).catch(error => error)
+    expect(error).toMatchObject(NOT_DONE)
+    expect(error.cause.message).toMatch(
+      /needs nats-server 2\.11 or newer to keep a stream on several servers, and this is/,
+    )
   })
 
   test('one whose engine has no JetStream says so', async () => {

@@ -96,6 +96,24 @@ describe.each(['log', 'latest'] as const)('several processes that write a %s at 
     )
   })
 
+  test('begin a new epoch where the engine gave one place to two', async () => {
+    const stream = new FakeStream(randomFrom(1), { lostAcks: 0, lostNews: 1 })
+    const [a, b] = [open(stream), open(stream)]
+    const publish = (journal: Journal, text: string) =>
+      journal.publish({ key: text, body: new TextEncoder().encode(text) })
+    const [before] = await publish(a, 'one')
+    await b.position()
+    stream.isLax = true
+    expect(await publish(a, 'two')).toEqual([before, 2])
+    expect(await publish(b, 'another two')).toEqual([before, 2])
+    stream.isLax = false
+    const [epoch] = await a.position()
+    expect(epoch).not.toBe(before)
+    expect(await b.position()).toEqual([epoch, 0])
+    expect(await publish(b, 'three')).toEqual([epoch, 1])
+    expect(await a.position()).toEqual([epoch, 1])
+  })
+
   test('also where answers and news are lost', { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(), seed => play(seed, { lostAcks: 0.1, lostNews: 0.2 })),
