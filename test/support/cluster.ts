@@ -2,6 +2,7 @@ import { setTimeout as pass } from 'node:timers/promises'
 import { type Broker, publisher } from '@tautline/server'
 import { arena } from './arena.ts'
 import type { Chaos } from './chaos.ts'
+import { doAnything } from './deeds.ts'
 import { brokerOn, Engine, type EngineName } from './engines.ts'
 import type { Player } from './player.ts'
 import { RealWorld, until, type Wrong } from './real-world.ts'
@@ -10,9 +11,10 @@ import { Speaker } from './speaker.ts'
 
 /** Balancers: each is a way for its share of the clients, and may break alone. */
 const BALANCERS = 4
-/** So many clients come at a time, and so many of each room say something now and then. */
+/** So many clients come at a time. Of each room, so many say something now and then, and so many are at its meeting. */
 const PORTION = 100
 const TALKERS = 5
+const MEMBERS = 5
 /** Somebody begins something so often, in ms, unless so much is under way. */
 const DEED_MS = 10
 const MOST_UNDER_WAY = 100
@@ -53,6 +55,8 @@ export class Cluster {
   readonly #serving: ServerProcess[] = []
   readonly #lines: Chaos[] = []
   readonly #worker: { readonly broker: Broker; readonly speaker: Speaker }
+  /** Who is at the meeting of each room, as one who is there was told last. */
+  readonly #present = new Map<string, ReadonlySet<string>>()
   #talkers: Player[] = []
   #servers = 0
   #dials = 0
@@ -113,6 +117,9 @@ export class Cluster {
     const { broker, speaker } = this.#worker
     await Promise.all([speaker.hush(), ...this.#serving.map(server => server.hush())])
     await this.world.rest(PATIENCE_MS)
+    await until(() => this.#missed().length === 0, 'everybody at their meetings', PATIENCE_MS).catch(() => {
+      this.world.problem(`nobody sees ${this.#missed()}, who are there`)
+    })
     const wrong = await this.world.finish()
     await broker.close()
     await this.#engine.end()
@@ -171,6 +178,23 @@ export class Cluster {
     await player.subscribe('log', room)
     const more = (['live', 'short', 'newest'] as const)[i % 12]
     if (more) await player.subscribe(more, room)
+    if (i < MEMBERS * this.#rooms.length) await this.#meet(player, room)
+  }
+
+  async #meet({ api }: Player, room: string): Promise<void> {
+    const meeting = api.meeting({ room })
+    if (!this.#present.has(room)) {
+      this.#present.set(room, new Set())
+      meeting.presence.subscribe(members => this.#present.set(room, new Set(members.map(({ name }) => name))))
+    }
+    // What is said there is remembered by nobody, so that each drop is a gap.
+    await meeting.subscribe(() => undefined, { onGap: () => undefined }).ready
+  }
+
+  /** Members whom those who are at the same meeting were not told of. Who died with a server may be seen for a while. */
+  #missed(): string[] {
+    const members = this.clients.slice(0, MEMBERS * this.#rooms.length)
+    return members.filter(({ name }, i) => !this.#present.get(this.#roomOf(i))?.has(name)).map(({ name }) => name)
   }
 
   #roomOf(i: number): string {
@@ -230,19 +254,6 @@ export class Cluster {
     const player = this.#anybody()
     const other = Math.floor(random() * this.#talkers.length)
     const talker = this.#talkers[other]
-    if (!player || !talker) return
-    const room = this.#roomOf(other)
-    const deeds = [
-      () => player.call('once', 200 * random()),
-      () => player.call('once', 200 * random(), `${player.name} ${n}`),
-      () => player.call('again', 200 * random()),
-      () => player.down(Math.floor(30 * random()), 4 * random()),
-      () => player.up(Math.floor(60 * random()), 4 * random()),
-      () => talker.publish('log', room, 1 + Math.floor(3 * random())),
-      () => talker.publish('short', room, 1 + Math.floor(3 * random())),
-      () => talker.publish('live', room, 1 + Math.floor(3 * random())),
-      () => talker.publish('newest', room, 1 + Math.floor(3 * random())),
-    ]
-    deeds[Math.floor(random() * deeds.length)]?.()
+    if (player && talker) doAnything({ player, talker, room: this.#roomOf(other), n }, random)
   }
 }
