@@ -14,14 +14,8 @@ export interface IntakeParts {
   readonly limits: IntakeLimits
 }
 
-/** What an intake tells its session. */
-export interface IntakeEvents {
-  /** The client has asked at once for more than its rate allows in a minute: that is not waited for. */
-  overdrawn(): void
-}
-
-/** Nobody is waited for who is ahead of its rate by more than so many seconds. */
-const MOST_AHEAD_S = 60
+/** In the middle of a message, reading waits for so many seconds' worth: what is left is looked through each time. */
+const SLICE_S = 0.25
 
 /**
  * Whether a session's socket is read: not while its client asks for more than its rate, and not while it leaves unread
@@ -30,7 +24,6 @@ const MOST_AHEAD_S = 60
 export class Intake {
   readonly #parts: IntakeParts
   readonly #link: Link
-  readonly #events: IntakeEvents
   /** Made when reading stops for the first time: most clients never give a reason. */
   #inlet: Inlet | undefined
   #tokens: number
@@ -43,23 +36,19 @@ export class Intake {
   /** While more is unsent than `lowWaterBytes`: how much had been written, and since when it is no more. */
   #progress: { readonly written: number; at: number } | undefined
 
-  constructor(parts: IntakeParts, link: Link, events: IntakeEvents) {
+  constructor(parts: IntakeParts, link: Link) {
     this.#parts = parts
     this.#link = link
-    this.#events = events
     this.#tokens = parts.limits.burst
     this.#countedAt = parts.clock.now()
   }
 
   /** A frame came in that counts as so many: a CALL, ITEM, SUBSCRIBE or PUBLISH is one. */
   take(cost: number): void {
-    const { clock, limits } = this.#parts
     this.#tokens -= cost
-    if (this.#tokens >= 0) return
-    this.#refill(clock.now())
-    if (this.#tokens >= 0) return
-    if (!this.#inDebt) this.#owe()
-    if (-this.#tokens > limits.rate * MOST_AHEAD_S) this.#events.overdrawn()
+    if (this.#tokens >= 0 || this.#inDebt) return
+    this.#refill(this.#parts.clock.now())
+    if (this.#tokens < 0) this.#owe(0)
   }
 
   /**
@@ -126,9 +115,10 @@ export class Intake {
     return this.#debt !== undefined || this.#turn !== undefined
   }
 
-  #owe(): void {
+  /** Waits until there are so many tokens. */
+  #owe(due: number): void {
     const { clock, deadlines, limits } = this.#parts
-    this.#debt = deadlines.add((-this.#tokens / limits.rate) * 1_000, () => {
+    this.#debt = deadlines.add(((due - this.#tokens) / limits.rate) * 1_000, () => {
       this.#debt = undefined
       this.#turn = clock.setTimeout(() => this.#paid(), 0)
     })
@@ -143,11 +133,12 @@ export class Intake {
     this.#inlet.pause()
   }
 
-  /** The rest of its message may have added to what a client owed when it was stopped. */
   #paid(): void {
+    const { clock, limits } = this.#parts
     this.#turn = undefined
-    this.#refill(this.#parts.clock.now())
-    if (this.#tokens < 0) this.#owe()
+    this.#refill(clock.now())
+    const due = this.#inlet?.interrupted ? Math.min(limits.burst, limits.rate * SLICE_S) : 0
+    if (this.#tokens < due) this.#owe(due)
     else this.#decide()
   }
 

@@ -24,7 +24,7 @@ import type { Failures } from './failures.ts'
 import { guard } from './guard.ts'
 import type { Hub } from './hub.ts'
 import { InFlight, type InFlightLimits } from './inflight.ts'
-import { Intake, type IntakeEvents, type IntakeParts } from './intake.ts'
+import { Intake, type IntakeParts } from './intake.ts'
 import { Liveness } from './liveness.ts'
 import { Refresh } from './refresh.ts'
 import type { Caller } from './run.ts'
@@ -59,7 +59,7 @@ type State = 'attached' | 'detached' | 'over'
  * One client, for as long as it is known: sockets come and go under it. Most are idle most of the time, so that whatever
  * not every client needs is made when it is asked for.
  */
-export class Session implements Caller, SessionHandle, PeerEvents, IntakeEvents {
+export class Session implements Caller, SessionHandle, PeerEvents {
   /** The name by which its client resumes it: 126 random bits that nobody else learns. */
   readonly secret = nanoid()
   /** The name that everybody may know. */
@@ -89,7 +89,7 @@ export class Session implements Caller, SessionHandle, PeerEvents, IntakeEvents 
     this.identity = credentials.identity
     this.peer = new Peer(parts.peers, this)
     const { link } = this.peer
-    this.#intake = new Intake(parts.intakes, link, this)
+    this.#intake = new Intake(parts.intakes, link)
     this.#liveness = new Liveness(link, this.#intake, limits)
     this.inflight = new InFlight(limits, link)
     parts.hub.owned.begin(this.id)
@@ -274,10 +274,6 @@ export class Session implements Caller, SessionHandle, PeerEvents, IntakeEvents 
 
   overflowed(): void {
     this.close(OVERFLOWED)
-  }
-
-  overdrawn(): void {
-    this.drop(CloseCode.RATE)
   }
 
   #subscribing(): Subscriptions {

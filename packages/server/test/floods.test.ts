@@ -67,29 +67,57 @@ describe('frames that ask for no work', () => {
     expect(client.outcome(2)).toBeDefined()
   })
 
-  it.each([
-    [609, undefined],
-    [610, undefined],
-    [611, 4029],
-  ])('%i at once, at 10 a second and 10 more at once: who is a minute ahead is closed with %s', async (most, code) => {
-    const client = await join({ limits: { rate: 10, burst: 10 } })
+  it('a message of many frames is read no faster than many messages: in its middle others have their turn', async () => {
+    const client = await join({ limits: { rate: 100, burst: 100 } })
     const other = await serving.join({ token: 'bob' })
-    client.send(...Array<Frame>(most).fill([FrameType.PING]))
+    client.send(
+      ...Array<Frame>(600).fill([FrameType.PING]),
+      [FrameType.CALL, 1, 'echo', 'x', undefined],
+      ...Array<Frame>(99).fill([FrameType.PING]),
+    )
+    client.call(2, 'echo', 'y')
     expect(await answered(other, 1)).toBe(true)
-    expect(client.closed?.code).toBe(code)
-    expect(serving.server.stats().sessions).toMatchObject({ attached: code ? 1 : 2, detached: code ? 1 : 0 })
-    if (code === undefined) {
-      expect(await answered(client, 1)).toBe(false)
-      await serving.clock.advance(55_000)
-      expect(client.outcome(1)).toBeUndefined()
-      await serving.clock.advance(6_000)
-      expect(client.outcome(1)).toBeDefined()
-      return
-    }
+    expect(client.all(FrameType.PONG).length).toBe(101)
+    await serving.clock.advance(2_000)
+    expect(client.all(FrameType.PONG).length).toBeGreaterThan(250)
+    expect(client.all(FrameType.PONG).length).toBeLessThan(350)
+    await serving.clock.advance(2_500)
+    expect(client.outcome(1)).toBeUndefined()
+    await serving.clock.advance(1_000)
+    expect(client.outcome(1)).toBeDefined()
+    expect(client.outcome(2)).toBeUndefined()
+    await serving.clock.advance(2_000)
+    expect(client.outcome(2)).toBeDefined()
+    expect(client.all(FrameType.PONG)).toHaveLength(699)
+    expect(client.closed).toBeUndefined()
+  })
+
+  it('what is left of a message is sent again when its socket goes, and runs once', async () => {
+    const ran: string[] = []
+    const client = await join({
+      limits: { rate: 10, burst: 10 },
+      interceptors: [
+        (call, next) => {
+          ran.push(call.entry.path)
+          return next()
+        },
+      ],
+    })
+    const calls = Array.from({ length: 30 }, (_, n): Frame => [FrameType.CALL, n + 1, 'echo', `${n}`, undefined])
+    client.send(...calls)
+    await serving.clock.settle()
+    expect(ran).toHaveLength(11)
+    client.cut()
+    await serving.clock.settle()
+    await serving.clock.advance(500)
     const back = await serving.back(client)
-    expect(await answered(back, 1)).toBe(false)
-    await serving.clock.advance(61_000)
-    expect(back.outcome(1)).toBeDefined()
+    const { received = 0 } = back.welcome ?? {}
+    expect(received).toBe(ran.length)
+    expect(received).toBeLessThan(20)
+    back.send(...calls.slice(received))
+    await serving.clock.advance(5_000)
+    expect(ran).toHaveLength(30)
+    expect(back.all(FrameType.END).length + client.all(FrameType.END).length).toBeGreaterThanOrEqual(30)
   })
 
   it('TOKEN: each counts as much as the subscriptions that are asked about again because of it', async () => {

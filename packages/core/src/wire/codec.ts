@@ -35,28 +35,27 @@ const newEncoder = (initialBufferSize = ROOM) =>
 let encoder = newEncoder()
 const decoder = new Decoder({ extensionCodec })
 
+/** Is told each decoded frame, for `parseFrame`, and how many bytes it has in its message; `false` ends it there. */
+export type OnFrame = (frame: readonly unknown[], size: number) => unknown
+
 /**
  * Scans a message, then decodes it frame by frame. Nothing is told when any part of it is unsafe. What is told is the
- * receiver's own: binary in it shares no memory with anything but its own frame.
+ * receiver's own: binary in it shares no memory with anything but its own frame. Returns how many bytes of it were told:
+ * what follows them is a message, too.
  *
- * @param onFrame - is told each decoded frame, for `parseFrame`, and how many bytes it has in the message
  * @param given - whether the bytes are the receiver's own for good, and all that is in their memory
  * @throws {@link ProtocolError} when the message is not safe; whatever `onFrame` throws
  */
-export function decodeMessage(
-  bytes: Uint8Array,
-  limits: ScanLimits,
-  onFrame: (frame: readonly unknown[], size: number) => void,
-  given = false,
-): void {
+export function decodeMessage(bytes: Uint8Array, limits: ScanLimits, onFrame: OnFrame, given = false): number {
   const found = idle ?? new Scan()
   // A socket that answers at once may bring the next message while this one is being told.
   idle = undefined
   try {
     scanMessage(bytes, limits, found)
-    if (found.hasBin) decodeApart(bytes, found, onFrame, given)
-    else if (found.frames > 1) decodeTogether(bytes, found, onFrame)
-    else onFrame(decodeScanned(bytes), bytes.length)
+    if (found.hasBin) return decodeApart(bytes, found, onFrame, given)
+    if (found.frames > 1) return decodeTogether(bytes, found, onFrame)
+    onFrame(decodeScanned(bytes), bytes.length)
+    return bytes.length
   } finally {
     idle = found
   }
@@ -187,39 +186,32 @@ function checked(bytes: Uint8Array, value: unknown, scan: typeof scanMessage): n
 }
 
 /** All frames in one go, which takes half as long as one after another. */
-function decodeTogether(
-  bytes: Uint8Array,
-  found: Scan,
-  onFrame: (frame: readonly unknown[], size: number) => void,
-): void {
+function decodeTogether(bytes: Uint8Array, found: Scan, onFrame: OnFrame): number {
   let i = 0
   let start = 0
   for (const frame of decoder.decodeMulti(bytes)) {
     const end = found.ends[i++] ?? 0
-    onFrame(frame as readonly unknown[], end - start)
+    if (onFrame(frame as readonly unknown[], end - start) === false) return end
     start = end
   }
+  return start
 }
 
 /**
  * Each frame from a copy of its own, since the decoder hands out binary as views of what it reads. Where the bytes are
  * given, and most of them are the last frame, it has them for itself.
  */
-function decodeApart(
-  bytes: Uint8Array,
-  found: Scan,
-  onFrame: (frame: readonly unknown[], size: number) => void,
-  given: boolean,
-): void {
+function decodeApart(bytes: Uint8Array, found: Scan, onFrame: OnFrame, given: boolean): number {
   let start = 0
   for (let i = 0; i < found.frames; i++) {
     const end = found.ends[i] ?? 0
     const frame = bytes.subarray(start, end)
     const takesAll = given && end === bytes.length && end >= 2 * start
     if (takesAll) bytes.fill(0, 0, start)
-    onFrame(decodeScanned(takesAll ? frame : new Uint8Array(frame)), end - start)
+    if (onFrame(decodeScanned(takesAll ? frame : new Uint8Array(frame)), end - start) === false) return end
     start = end
   }
+  return start
 }
 
 /** What was scanned as a frame is an array. */

@@ -14,6 +14,8 @@ export class Inlet {
   readonly #receiveBytes: number
   #paused = false
   #socket: Socket | undefined
+  /** What is left of a message in whose middle reading stopped. */
+  #rest: Uint8Array | undefined
   #held: Uint8Array[] = []
   #heldBytes = 0
 
@@ -27,6 +29,11 @@ export class Inlet {
     return this.#paused
   }
 
+  /** Whether reading has stopped in the middle of a message. */
+  get interrupted(): boolean {
+    return this.#rest !== undefined
+  }
+
   /** The link has its next socket. */
   attach(socket: Socket): void {
     this.#socket = socket
@@ -36,6 +43,7 @@ export class Inlet {
   /** The socket is gone, and what was held of it. */
   detach(): void {
     this.#socket = undefined
+    this.#rest = undefined
     this.#held = []
     this.#heldBytes = 0
   }
@@ -47,17 +55,30 @@ export class Inlet {
     this.#socket?.pause?.()
   }
 
+  /** Reading was paused in the middle of a message, of which this is left: it is read first. */
+  interrupt(rest: Uint8Array): void {
+    this.#rest = new Uint8Array(rest)
+  }
+
   /** Reads again, beginning with what was held. */
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
     const socket = this.#socket
     while (socket && socket === this.#socket && !this.#paused) {
-      const held = this.#held.shift()
+      const held = this.#next()
       if (!held) return socket.resume?.()
-      this.#heldBytes -= held.length
       this.read(held)
     }
+  }
+
+  #next(): Uint8Array | undefined {
+    const rest = this.#rest
+    this.#rest = undefined
+    if (rest) return rest
+    const held = this.#held.shift()
+    if (held) this.#heldBytes -= held.length
+    return held
   }
 
   /**

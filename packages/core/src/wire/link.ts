@@ -263,15 +263,22 @@ export class Link {
     try {
       if (bytes.length > receiveBytes) throw new ProtocolError('message too big', 1009)
       if (this.#inlet?.holds(bytes)) return
-      decodeMessage(bytes, scan, (value, size) => this.#take(socket, value, size), given)
+      const read = decodeMessage(bytes, scan, (value, size) => this.#take(socket, value, size), given)
+      if (read < bytes.length && socket === this.#socket) this.#inlet?.interrupt(bytes.subarray(read))
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error
       if (socket === this.#socket) this.#events.broken(error)
     }
   }
 
-  #take(socket: Socket, value: readonly unknown[], size: number): void {
-    if (socket !== this.#socket) return
+  /** Whether the next frame may be read. */
+  #take(socket: Socket, value: readonly unknown[], size: number): boolean {
+    if (socket !== this.#socket) return false
+    this.#tell(value, size)
+    return socket === this.#socket && !this.#inlet?.paused
+  }
+
+  #tell(value: readonly unknown[], size: number): void {
     if (isCounted(value[0] as number)) this.#count(size)
     const frame = this.#options.parse(value)
     this.#events.arrived?.(value[0] as number)
