@@ -6,6 +6,7 @@ import { type ChannelIndex, type ChannelLimits, type Draft, headerBytesOf, MOST_
 import type { EngineClock } from './engine-clock.ts'
 import { failed, isConflict, isRefusal, isStreamGone, notSent } from './failures.ts'
 import { onceOf } from './names.ts'
+import { readPage } from './read-page.ts'
 import type { ChannelRecord, Stored } from './record.ts'
 import { Replica } from './replica.ts'
 import type { Store } from './store.ts'
@@ -110,7 +111,7 @@ export class Journal {
   async read(from: From, limit: PageLimit): Promise<Page> {
     for (let tries = 0; tries < MOST_READS; tries++) {
       await this.position()
-      const page = await this.#withStream(() => this.#readOnce(from, limit))
+      const page = await this.#withStream(() => readPage(this.#replica, this.#parts.store, this.#subject, from, limit))
       if (page) return page
     }
     throw notSent('the channel changes faster than it can be read')
@@ -244,26 +245,6 @@ export class Journal {
 
   #rejectAll(error: unknown): void {
     for (const job of this.#jobs.splice(0)) job.reject(error)
-  }
-
-  async #readOnce(from: From, limit: PageLimit): Promise<Page | undefined> {
-    const lowest = 'after' in from ? from.after : Math.max(0, this.#replica.index.head - from.newest)
-    if (lowest < this.#replica.index.from) await this.#replica.loadAll()
-    const index = this.#replica.index
-    if (lowest < index.from) return undefined
-    const { epoch, head, floor } = index
-    const { refs, after, through } = index.read(from, limit)
-    const numbers = [...new Set(refs.filter(({ size }) => size !== undefined).map(({ seq }) => seq))]
-    numbers.sort((a, b) => a - b)
-    const bodies = await this.#parts.store.bodies(this.#subject, numbers)
-    const lost = numbers.find(seq => !bodies.has(seq))
-    if (lost !== undefined) return void (await this.#replica.lose(index, lost))
-    const changes = refs.map(({ offset, key, size, seq, start }) => ({
-      offset,
-      key,
-      body: size === undefined ? undefined : bodies.get(seq)?.subarray(start, start + size),
-    }))
-    return { epoch, head, floor, after, through, changes }
   }
 
   /** Drops from the stream what nobody can read any more; what fails is found again by whoever loads it. */

@@ -1,4 +1,4 @@
-import { headers, type Msg } from '@nats-io/transport-node'
+import type { Msg } from '@nats-io/transport-node'
 import { TautlineError } from '@tautline/core'
 import { type Clock, Deadlines, type Position } from '@tautline/core/wire'
 import type {
@@ -26,7 +26,7 @@ import { type NatsOptions, type NatsSettings, settingsOf } from './options.ts'
 import { Store } from './store.ts'
 import { Stream } from './stream.ts'
 import { Sweeps } from './sweeps.ts'
-import { changesOf, toldOf } from './told.ts'
+import { changesOf, headersOfKey, toldOf, unretainedOf } from './told.ts'
 
 /** Width of the slots of a broker's deadlines, in ms. */
 const RESOLUTION_MS = 100
@@ -34,8 +34,6 @@ const RESOLUTION_MS = 100
 const ENVELOPE = 8_192
 /** A server takes messages of so many bytes unless it says something else. */
 const USUAL_PAYLOAD = 1_024 * 1_024
-/** On a feed, a message of a channel without memory that has a key. */
-const KEY = 'Tautline-Key'
 /** What is told of an epoch that has no change yet. */
 const NEWS: Change = { offset: 0, key: undefined, body: undefined }
 
@@ -111,7 +109,7 @@ export class NatsBroker implements Broker {
       if (open) listener(epoch, change)
     }
     const last: Last = { epoch: null }
-    const hear = retain.kind === 'none' ? hearForgetful(tell) : this.#hearRetained(channel, last, tell)
+    const hear = retain.kind === 'none' ? hearUnretained(tell) : this.#hearRetained(channel, last, tell)
     const stop = this.#feeds.listen(subjectsOf(this.#settings.prefix, name).feed, hear)
     this.#followers.set(name, (this.#followers.get(name) ?? 0) + 1)
     const close = () => {
@@ -184,12 +182,7 @@ export class NatsBroker implements Broker {
     const { connection } = await this.#line.engine()
     const { feed } = subjectsOf(this.#settings.prefix, name)
     if (!body) return
-    if (key === undefined) connection.publish(feed, body)
-    else {
-      const written = headers()
-      written.append(KEY, Buffer.from(key).toString('base64url'))
-      connection.publish(feed, body, { headers: written })
-    }
+    connection.publish(feed, body, key === undefined ? {} : { headers: headersOfKey(key) })
     await this.#line.flush().catch((error: unknown) => {
       throw failed(new Error('the engine did not confirm it', { cause: error }))
     })
@@ -246,15 +239,8 @@ export class NatsBroker implements Broker {
   }
 }
 
-/** Of a channel without memory: what comes with a record was published with an idempotency key. */
-function hearForgetful(tell: FeedListener): (message: Msg) => void {
+function hearUnretained(tell: FeedListener): (message: Msg) => void {
   return message => {
-    const told = toldOf(message)
-    if (!told) return tell(null, { offset: 0, key: keyOf(message.headers?.get(KEY)), body: message.data })
-    for (const { key, body } of changesOf(told.record, message.data)) tell(null, { offset: 0, key, body })
+    for (const change of unretainedOf(message)) tell(null, change)
   }
-}
-
-function keyOf(written: string | undefined): string | undefined {
-  return written ? Buffer.from(written, 'base64url').toString() : undefined
 }

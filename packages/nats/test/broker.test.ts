@@ -119,6 +119,19 @@ tool.describe('a broker on NATS', () => {
     },
   )
 
+  test.each([undefined, '', '*', 'ключ'])(
+    'tells the key %j of what retains nothing, with and without an idempotency key',
+    async key => {
+      const broker = open()
+      const none = { name: 'a', retain: NONE }
+      const told: unknown[] = []
+      await broker.subscribe(none, (epoch, { offset, key, body }) => void told.push([epoch, offset, key, body?.length]))
+      for (const idempotencyKey of [undefined, 'once']) await broker.publish(none, { body, key, idempotencyKey })
+      await until(() => told.length === 2, 'two messages')
+      expect(told).toEqual(Array(2).fill([null, 0, key, body.length]))
+    },
+  )
+
   test('is not disturbed by what others publish on its feeds', async () => {
     const broker = open()
     const told: number[] = []
