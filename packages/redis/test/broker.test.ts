@@ -168,6 +168,23 @@ tool.describe('a broker on Redis', () => {
     for (const key of await keys()) expect([key, await ends(key)]).toEqual([key, true])
   })
 
+  test('a log that is declared anew, with an end or without one, keeps what it has for as long as it says now', async () => {
+    const broker = open()
+    const [endless, ending] = [log('a'), log('a', { seconds: 1_000 })]
+    const ends = async () => Promise.all((await keys()).map(async key => (await engine.admin.pttl(key)) > 0))
+    for (let i = 0; i < 3; i++) await broker.publish(endless, { body })
+    expect(await ends()).toEqual([false, false])
+    for (const [channel, end] of [
+      [ending, true],
+      [endless, false],
+      [ending, true],
+    ] as const) {
+      await broker.publish(channel, { body })
+      expect(await ends()).toEqual([end, end])
+    }
+    expect(await broker.read(ending, { after: 0 }, ALL)).toMatchObject({ floor: 0, head: 6 })
+  })
+
   test.each([
     ['log', 'meta'],
     ['log', 'log'],

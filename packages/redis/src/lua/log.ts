@@ -19,16 +19,23 @@ local function fieldsOf(entry)
   return fields
 end
 
+-- An entry is t and its time, k and its key if it has one, b and its body: whoever publishes pays for every step here.
+local function dueOf(entry)
+  return tonumber(entry[2][2]) + MS
+end
+
+local function costOf(entry)
+  local fields = entry[2]
+  return cost(#fields[#fields], #fields == 6 and #fields[4] or 0)
+end
+
 local function trim()
-  if MS > 0 and kept > 0 and due == 0 then
-    due = tonumber(fieldsOf(redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]).t) + MS
-  end
+  if MS > 0 and kept > 0 and due == 0 then due = dueOf(redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]) end
   while kept > 0 and (kept > COUNT or bytes > BYTES or (MS > 0 and due <= now)) do
     local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', MS > 0 and 2 or 1)
-    local fields = fieldsOf(oldest[1])
-    kept, bytes = kept - 1, bytes - cost(#fields.b, #(fields.k or ''))
+    kept, bytes = kept - 1, bytes - costOf(oldest[1])
     redis.call('XTRIM', LOG, 'MAXLEN', kept)
-    due = oldest[2] and tonumber(fieldsOf(oldest[2]).t) + MS or 0
+    due = oldest[2] and dueOf(oldest[2]) or 0
   end
 end
 
