@@ -296,10 +296,10 @@ export class Link {
     this.#unacknowledged += 1
     this.#unacknowledgedBytes += size
     if (this.#unacknowledged >= ACK_FRAMES || this.#unacknowledgedBytes >= ACK_BYTES) this.#acknowledge()
-    else this.#ackDeadline ??= this.#options.deadlines.add(ACK_MS, this.#acknowledge)
+    else this.#ackDeadline ??= this.#options.deadlines.add(ACK_MS, () => this.#acknowledge())
   }
 
-  readonly #acknowledge = (): void => {
+  #acknowledge(): void {
     this.#forgetAck()
     this.#unacknowledged = 0
     this.#unacknowledgedBytes = 0
