@@ -259,10 +259,9 @@ export class WsSocket implements Socket {
     if (!isBinary || !(data instanceof Uint8Array)) {
       return this.close(CloseCode.PROTOCOL_ERROR, 'only binary messages')
     }
-    const { buffer, byteOffset, byteLength } = data
-    // Never a Buffer: `slice` and `toString` of what handlers get are those of a Uint8Array. One that fills its memory
-    // is a message put together out of many chunks; one that came in a single chunk lies among others.
-    this.#events?.message(new Uint8Array(buffer, byteOffset, byteLength), byteLength === buffer.byteLength)
+    // Never a Buffer: `slice` and `toString` of what handlers get are those of a Uint8Array. Neither Node nor `ws` writes
+    // again to memory that a message lies in.
+    this.#events?.message(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), true)
   }
 
   /** A ping costs its sender six bytes, and each is answered. */

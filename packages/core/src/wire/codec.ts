@@ -43,7 +43,7 @@ export type OnFrame = (frame: readonly unknown[], size: number) => unknown
  * receiver's own: binary in it shares no memory with anything but its own frame. Returns how many bytes of it were told:
  * what follows them is a message, too.
  *
- * @param given - whether the bytes are the receiver's own for good, and all that is in their memory
+ * @param given - whether the bytes are the receiver's own for good
  * @throws {@link ProtocolError} when the message is not safe; whatever `onFrame` throws
  */
 export function decodeMessage(bytes: Uint8Array, limits: ScanLimits, onFrame: OnFrame, given = false): number {
@@ -199,14 +199,15 @@ function decodeTogether(bytes: Uint8Array, found: Scan, onFrame: OnFrame): numbe
 
 /**
  * Each frame from a copy of its own, since the decoder hands out binary as views of what it reads. Where the bytes are
- * given, and most of them are the last frame, it has them for itself.
+ * given, alone in their memory, and most of them the last frame's, it has them for itself.
  */
 function decodeApart(bytes: Uint8Array, found: Scan, onFrame: OnFrame, given: boolean): number {
+  const mayTakeAll = given && bytes.length === bytes.buffer.byteLength
   let start = 0
   for (let i = 0; i < found.frames; i++) {
     const end = found.ends[i] ?? 0
     const frame = bytes.subarray(start, end)
-    const takesAll = given && end === bytes.length && end >= 2 * start
+    const takesAll = mayTakeAll && end === bytes.length && end >= 2 * start
     if (takesAll) bytes.fill(0, 0, start)
     if (onFrame(decodeScanned(takesAll ? frame : new Uint8Array(frame)), end - start) === false) return end
     start = end

@@ -3,8 +3,8 @@ export interface SocketEvents {
   /** The socket is ready; called once, and only by sockets that were dialled. */
   open?(): void
   /**
-   * One WebSocket message. The bytes belong to the receiver until it returns; for good when they are `given`, which they
-   * can be only where nothing else is in their memory.
+   * One WebSocket message. The bytes belong to the receiver until it returns; for good when they are `given`, so that
+   * nobody changes them any more.
    */
   message(bytes: Uint8Array, given?: boolean): void
   /** Some of the unsent bytes have been written out; at least once whenever none are left. */

@@ -361,6 +361,21 @@ describe('memory', () => {
     expect(Buffer.from(last?.buffer as ArrayBuffer).includes(secret)).toBe(false)
   })
 
+  it('a given message that shares its memory is copied', () => {
+    const frame = encodeFrame(item(new Uint8Array(100).fill(7)))
+    const chunk = concat(new TextEncoder().encode(secret), frame)
+    let bin: unknown
+    decodeMessage(
+      chunk.subarray(secret.length),
+      SCAN_LIMITS,
+      told => {
+        bin = told[2]
+      },
+      true,
+    )
+    expect((bin as Uint8Array).buffer.byteLength).toBe(frame.length)
+  })
+
   it('a frame of much binary is written into memory of its size, and given away with it', () => {
     const large = new Uint8Array(1_000_000).fill(7)
     const bytes = encodeFrame(item(large))
