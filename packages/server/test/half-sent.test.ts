@@ -1,31 +1,35 @@
+import { EventEmitter } from 'node:events'
 import { Duplex } from 'node:stream'
 import { expect, it } from 'vitest'
 import { type WebSocketOfWs, WsSocket } from '../src/ws.ts'
 
-/** A WebSocket that does nothing by itself, over a socket of which so much was read. */
+/** A WebSocket that does nothing by itself. */
+class IdleWebSocket extends EventEmitter implements WebSocketOfWs {
+  readonly bufferedAmount = 0
+  readonly extensions = ''
+  readonly readyState = 1
+  isPaused = false
+  terminated = false
+
+  send(): void {}
+
+  close(): void {}
+
+  pause(): void {}
+
+  resume(): void {}
+
+  terminate(): void {
+    this.terminated = true
+  }
+}
+
+/** It, over a socket of which so much was read. */
 function opened() {
-  const listeners = new Map<string, (...args: never[]) => void>()
-  const state = { terminated: false, isPaused: false }
-  const ws = {
-    bufferedAmount: 0,
-    extensions: '',
-    readyState: 1,
-    get isPaused() {
-      return state.isPaused
-    },
-    on: (event: string, listener: (...args: never[]) => void) => listeners.set(event, listener),
-    send: () => undefined,
-    close: () => undefined,
-    terminate: () => {
-      state.terminated = true
-    },
-    pause: () => undefined,
-    resume: () => undefined,
-  } satisfies WebSocketOfWs
+  const ws = new IdleWebSocket()
   const raw = Object.assign(new Duplex({ read: () => undefined }), { bytesRead: 0 })
   const socket = new WsSocket(ws, raw)
-  const bring = (data: Uint8Array) => listeners.get('message')?.(data as never, true as never)
-  return { socket, raw, state, bring }
+  return { socket, raw, state: ws, bring: (data: Uint8Array) => ws.emit('message', data, true) }
 }
 
 it.each([
