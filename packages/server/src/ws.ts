@@ -172,7 +172,7 @@ export class WsSocket implements Socket {
   }
 
   get bufferedAmount(): number {
-    const buffered = this.#ws.bufferedAmount
+    const buffered = this.#buffered
     return buffered === 0 ? 0 : Math.max(0, buffered - underWay(this.#raw))
   }
 
@@ -239,9 +239,14 @@ export class WsSocket implements Socket {
     this.#partialSince = undefined
   }
 
+  /** Where nothing is kept back, it is all in the stream below, which has just been looked at anyway. */
+  get #buffered(): number {
+    return this.#direct ? this.#direct.writableLength : this.#ws.bufferedAmount
+  }
+
   /** Nearly always the kernel takes all of it at once; only else it is worth a callback to learn when it has. */
   #watch(): void {
-    if (this.#behind || this.#ws.bufferedAmount === 0) return
+    if (this.#behind || this.#buffered === 0) return
     this.#behind = true
     if (!this.#closing && this.#ws.readyState === OPEN) this.#direct?.write(NOTHING, this.#sent)
   }
