@@ -21,6 +21,7 @@ function log(name: string, more: Partial<Extract<Retention, { kind: 'log' }>> = 
 tool.describe('a broker on NATS', () => {
   let engine: NatsServer
   const brokers: Broker[] = []
+  const others: NatsServer[] = []
 
   beforeAll(async () => {
     engine = await NatsServer.start()
@@ -28,6 +29,7 @@ tool.describe('a broker on NATS', () => {
 
   afterEach(async () => {
     await Promise.all(brokers.splice(0).map(broker => broker.close()))
+    await Promise.all(others.splice(0).map(other => other.end()))
     const { streams } = await engine.admin()
     for await (const { config } of streams.streams.list()) await streams.streams.purge(config.name)
   })
@@ -332,6 +334,7 @@ tool.describe('a broker on NATS', () => {
     timeout: 20_000,
   }, async () => {
     const away = await NatsServer.start()
+    others.push(away)
     await away.kill()
     const statuses: string[] = []
     const broker = keep(nats(away.client))
@@ -347,8 +350,6 @@ tool.describe('a broker on NATS', () => {
     await until(() => broker.status === 'up', 'the engine', 3_000)
     expect(await broker.publish(log('a'), { body })).toEqual([expect.any(String), 1])
     expect(statuses).toEqual(['up'])
-    await broker.close()
-    await away.end()
   })
 
   test('one whose stream is not what it needs says what is missing, and goes on when it is there', async () => {
@@ -378,12 +379,11 @@ tool.describe('a broker on NATS', () => {
 
   test('one whose engine has no JetStream says so', async () => {
     const plain = await NatsServer.start([])
+    others.push(plain)
     const broker = keep(nats(plain.client))
     const error = await broker.publish(log('a'), { body }).catch(error => error)
     expect(error).toMatchObject(NOT_DONE)
     expect(error.cause.message).toMatch(/jetstream/i)
-    await broker.close()
-    await plain.end()
   })
 
   test('what is over is taken out of the stream a day later, by one of all, and what is alive stays', async () => {
