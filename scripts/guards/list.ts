@@ -328,9 +328,9 @@ export const guards: readonly Guard[] = [
   {
     row: 12,
     does: 'leaves binary where it came only in memory that is nobody else’s',
-    file: `${SERVER}/ws.ts`,
-    find: 'byteLength === buffer.byteLength)',
-    replace: 'byteLength > 0)',
+    file: `${WIRE}/codec.ts`,
+    find: 'const mayTakeAll = given && bytes.length === bytes.buffer.byteLength',
+    replace: 'const mayTakeAll = given',
     test: inServer('raw-sockets'),
     name: 'are its own',
   },
