@@ -23,8 +23,9 @@ export class Reply {
 
   number(at: number): number {
     const value = this.#values[at]
-    if (typeof value === 'number') return value
-    return Number(this.text(at))
+    const number = typeof value === 'number' ? value : Number(this.text(at))
+    if (!Number.isSafeInteger(number)) throw new TypeError(`Redis answered with no number at ${at}`)
+    return number
   }
 
   buffer(at: number): Buffer | undefined {
