@@ -372,9 +372,9 @@ export const guards: readonly Guard[] = [
     row: 14,
     does: 'finds entries in a map that was built once',
     file: `${SERVER}/dispatch.ts`,
-    find: "const route = this.#parts.routes.get(path)\n    if (!route || route.kind === 'topic')",
+    find: "const route = this.#parts.routes.get(name)\n    if (!route || route.kind === 'topic')",
     replace:
-      "const route = (Object.fromEntries(this.#parts.routes) as Record<string, Route>)[path]\n    if (!route || route.kind === 'topic')",
+      "const route = (Object.fromEntries(this.#parts.routes) as Record<string, Route>)[name]\n    if (!route || route.kind === 'topic')",
     test: inServer('dispatch'),
     name: 'constructor',
   },

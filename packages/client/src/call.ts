@@ -11,6 +11,7 @@ import {
   type Call,
   type CallFields,
   type Encoded,
+  type EntryName,
   encodeValue,
   headersProblem,
   Longest,
@@ -40,6 +41,7 @@ export interface Beginning
   prepare(): readonly Encoded[]
   frame(
     id: number,
+    name: EntryName,
     sent: readonly Encoded[],
     timeoutMs: number | undefined,
     headers: Headers | undefined,
@@ -65,10 +67,10 @@ export function call(line: Line, entry: ProcedureEntry, input: unknown, options:
       options,
       timeout: options.timeout ?? entry.timeout ?? line.settings.timeout,
       prepare: () => encoded(entry, entry.input, input, 'input of'),
-      frame: (id, [body], timeoutMs, headers) => [
+      frame: (id, name, [body], timeoutMs, headers) => [
         FrameType.CALL,
         id,
-        entry.path,
+        name,
         body,
         fieldsOf(assumed(entry, timeoutMs) ? undefined : timeoutMs, options.idempotencyKey, headers),
       ],
@@ -98,10 +100,10 @@ export function publish(
       volatile,
       inTurn: !volatile,
       prepare: () => [encodeValue(params), encodeValue(message)],
-      frame: (id, [sentParams, body]) => [
+      frame: (id, name, [sentParams, body]) => [
         FrameType.PUBLISH,
         id,
-        entry.path,
+        name,
         sentParams,
         body,
         key ? { key } : undefined,
@@ -143,7 +145,8 @@ export function begin(line: Line, beginning: Beginning): Request | undefined {
       ...beginning,
       signal: options.signal,
       size: sent.reduce((size, { bytes }) => size + bytes.length, ENVELOPE_BYTES),
-      frame: (id, timeoutMs) => beginning.frame(id, sent, timeoutMs, headers),
+      frame: (id, timeoutMs, numbers) =>
+        beginning.frame(id, numbers?.get(entry.path) ?? entry.path, sent, timeoutMs, headers),
       answered: interceptors.length > 0 ? outcome => answered?.(outcome) : undefined,
     })
     const submit = (): void => {

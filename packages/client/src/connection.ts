@@ -17,6 +17,7 @@ import { dial } from './dial.ts'
 import { Events } from './events.ts'
 import { Liveness } from './liveness.ts'
 import type { ClientLimits, Report, Settings } from './options.ts'
+import type { Numbers } from './request.ts'
 import { Session } from './session.ts'
 import { type ConnectionState, codeOfStop, type State, shown } from './states.ts'
 import { askForToken } from './token.ts'
@@ -45,6 +46,7 @@ export class Connection implements TopicLine {
   readonly interceptors: Settings['interceptors']
   readonly #settings: Settings
   readonly #contract: string
+  readonly #numbers: Numbers
   readonly #liveness: Liveness
   #state: State = { status: 'idle' }
   #shown: ConnectionState = shown({ status: 'idle' })
@@ -58,10 +60,14 @@ export class Connection implements TopicLine {
   #expiry: unknown
   #slot: unknown
 
-  /** @param contract - the hash of the client's contract. */
-  constructor(settings: Settings, contract: string) {
+  /**
+   * @param contract - the hash of the client's contract.
+   * @param numbers - what a server of the same contract calls its entries, too.
+   */
+  constructor(settings: Settings, contract: string, numbers: Numbers) {
     this.#settings = settings
     this.#contract = contract
+    this.#numbers = numbers
     this.clock = settings.clock
     this.random = settings.random
     this.limits = settings.limits
@@ -198,6 +204,7 @@ export class Connection implements TopicLine {
     const { clock, limits } = this
     return new Session({
       welcome,
+      numbers: welcome.contract === this.#contract ? this.#numbers : undefined,
       limits,
       clock,
       deadlines: this.traffic.deadlines,

@@ -27,6 +27,9 @@ export interface Why {
   readonly message: string
 }
 
+/** The numbers of entries, by path. */
+export type Numbers = ReadonlyMap<string, number>
+
 /** How a request ended. */
 export type Settled = Exclude<Outcome, { readonly kind: 'cancel' }>
 
@@ -35,8 +38,8 @@ export type Again = 'anywhere' | 'to its outcome' | 'nowhere'
 
 /** What a request is made of. */
 export interface RequestParts {
-  /** The frame for an id; `timeoutMs` is what is left of the time. */
-  frame(id: number, timeoutMs: number | undefined): Call | Publish
+  /** The frame for an id; `timeoutMs` is what is left of the time, and `numbers` what the server calls entries, too. */
+  frame(id: number, timeoutMs: number | undefined, numbers: Numbers | undefined): Call | Publish
   /** About the bytes of that frame. */
   readonly size: number
   /** Bytes of items that the server may send before more are granted. */
@@ -108,14 +111,14 @@ export class Request {
   }
 
   /** Goes out on a session that has room for it. What cannot go fails, and concerns nobody else. */
-  send(peer: Peer, outcomes?: string): void {
+  send(peer: Peer, numbers?: Numbers, outcomes?: string): void {
     const { frame, window = DEFAULT_WINDOW, opened } = this.#parts
     if (this.#again === 'to its outcome' && outcomes !== this.#outcomes) {
       return this.fail({ code: 'UNAVAILABLE', message: 'the server that knows its outcome is gone' })
     }
     this.#outcomes = outcomes
     try {
-      const exchange = peer.open({ window, frame: id => frame(id, this.#timeLeft()) })
+      const exchange = peer.open({ window, frame: id => frame(id, this.#timeLeft(), numbers) })
       this.#left = true
       this.#exchange = exchange
       exchange.onOver = outcome => {

@@ -14,7 +14,7 @@ import {
 import * as CloseCode from '@tautline/core/wire/close-code'
 import * as FrameType from '@tautline/core/wire/frame-type'
 import type { ClientLimits } from './options.ts'
-import type { Request, Why } from './request.ts'
+import type { Numbers, Request, Why } from './request.ts'
 
 /** Unsent bytes above which stream items wait, so that calls and heartbeats are not stuck behind them. */
 const ITEM_WATER_BYTES = 262_144
@@ -45,6 +45,8 @@ export interface SessionEvents {
 /** How a session is made. */
 export interface SessionOptions {
   readonly welcome: WelcomeFields
+  /** What the server calls entries beside their paths. */
+  readonly numbers: Numbers | undefined
   readonly limits: ClientLimits
   readonly clock: Clock
   readonly deadlines: Timers
@@ -57,6 +59,7 @@ export class Session {
   /** In the order in which they left. */
   readonly requests = new Set<Request>()
   readonly #clock: Clock
+  readonly #numbers: Numbers | undefined
   readonly #heartbeat = new Heartbeat()
   #welcome: WelcomeFields
   #bytes = 0
@@ -66,8 +69,9 @@ export class Session {
   /** Whether the PING that every new socket begins with was answered. */
   #greeted = false
 
-  constructor({ welcome, limits, clock, deadlines, events }: SessionOptions) {
+  constructor({ welcome, numbers, limits, clock, deadlines, events }: SessionOptions) {
     this.#clock = clock
+    this.#numbers = numbers
     this.#welcome = welcome
     const options = {
       parse: parseFromServer,
@@ -139,7 +143,7 @@ export class Session {
   send(request: Request): void {
     this.requests.add(request)
     this.#bytes += request.size
-    request.send(this.peer, this.#welcome.outcomes)
+    request.send(this.peer, this.#numbers, this.#welcome.outcomes)
   }
 
   /** A request is over. Says whether it was on its way here. */

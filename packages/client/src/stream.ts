@@ -71,10 +71,10 @@ export function startStream(
       if (entry.up) source = iteratorOf(options.up)
       return sent
     },
-    frame: (id, [body], timeoutMs, headers) => [
+    frame: (id, name, [body], timeoutMs, headers) => [
       FrameType.CALL,
       id,
-      entry.path,
+      name,
       body,
       { timeoutMs, window: entry.down && window !== DEFAULT_WINDOW ? window : undefined, headers },
     ],

@@ -1,6 +1,6 @@
 import { connect } from '@tautline/client'
-import { type CallOptions, outlineOf, TautlineError } from '@tautline/core'
-import { FrameType } from '@tautline/core/wire'
+import { type CallOptions, hashOf, numbersOf, outlineOf, TautlineError } from '@tautline/core'
+import { FrameType, type WelcomeFields } from '@tautline/core/wire'
 import { describe, expect, it } from 'vitest'
 import { entries, NOTHING, scene, watch } from './support/client.ts'
 import { LIMITS } from './support/fake-server.ts'
@@ -32,6 +32,50 @@ describe('the api', () => {
 
   it('refuses a tree that has not been through contract()', () => {
     expect(() => connect({ say: { kind: 'procedure' } }, { url: '/' })).toThrow(/say is no entry/)
+  })
+})
+
+describe('the name of an entry', () => {
+  const sent = async (welcome: Partial<WelcomeFields>) => {
+    const { api, server, clock, connection } = scene()
+    server.welcome = welcome
+    void watch(api.say('x'))
+    void watch(api.sum(undefined, { up: [1] }))
+    void watch(api.feed({ room: 'r' }).publish('m'))
+    await clock.settle()
+    const names = server.session.asked.map(({ frame }) => frame[2])
+    connection.close()
+    return names
+  }
+
+  it('is its number where the server has the same contract', async () => {
+    const numbers = numbersOf(entries)
+    expect(await sent({ contract: hashOf(entries) })).toEqual(['say', 'sum', 'feed'].map(path => numbers.get(path)))
+  })
+
+  it('is its path where the server has another one, or does not say', async () => {
+    expect(await sent({ contract: 'other' })).toEqual(['say', 'sum', 'feed'])
+    expect(await sent({})).toEqual(['say', 'sum', 'feed'])
+  })
+
+  it('is what the next server calls it when a call is sent again', async () => {
+    const opened = scene()
+    const { api, server, clock, leftOver } = opened
+    opened.chance = 0
+    server.welcome = { contract: hashOf(entries) }
+    const look = watch(api.look('x'))
+    await clock.settle()
+    const names = [server.session.asked[0]?.frame[2]]
+    server.welcome = { contract: 'other' }
+    server.sessions.clear()
+    server.last.cut()
+    await clock.settle()
+    names.push(server.session.asked[0]?.frame[2])
+    expect(names).toEqual([numbersOf(entries).get('look'), 'look'])
+    server.session.asked[0]?.exchange.end('y')
+    await clock.settle()
+    expect(look.value).toBe('y')
+    expect(await leftOver()).toEqual(NOTHING)
   })
 })
 

@@ -1,6 +1,14 @@
 import { entriesOf } from './outline.ts'
 
 /**
+ * The number of each entry, by path: its place among all paths in order of their UTF-16 units. Contracts with the same
+ * {@link hashOf} have the same numbers.
+ */
+export function numbersOf(contract: object): ReadonlyMap<string, number> {
+  return new Map([...entriesOf(contract).keys()].sort().map((path, number) => [path, number]))
+}
+
+/**
  * A short name for the paths and kinds of a contract, the same for its outline. It tells two versions apart, nothing
  * more: whoever wants to collide can.
  */

@@ -32,7 +32,7 @@ export {
   toWire,
   type WireError,
 } from './errors.ts'
-export { hashOf } from './hash.ts'
+export { hashOf, numbersOf } from './hash.ts'
 export type * from './infer.ts'
 export { entriesOf, mapEntries, type Outline, outlineOf } from './outline.ts'
 export {

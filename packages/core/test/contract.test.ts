@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
 import * as mini from 'zod/mini'
 import { contract, procedure, stream, topic } from '../src/contract.ts'
-import { hashOf } from '../src/hash.ts'
+import { hashOf, numbersOf } from '../src/hash.ts'
 import { entriesOf, mapEntries, outlineOf } from '../src/outline.ts'
 
 const Room = z.object({ room: z.string() })
@@ -255,6 +255,17 @@ describe('walking a contract', () => {
     )
     expect(() => entriesOf({ moved: chat.rooms })).toThrow('moved.post is no entry')
     expect(() => entriesOf({ a: 5 })).toThrow('a is no entry')
+  })
+})
+
+describe('the numbers of a contract', () => {
+  it('are those of its outline, whatever the order of its entries', () => {
+    const { ping, rooms } = chat
+    const numbers = [...numbersOf(chat)]
+    expect(numbers.map(([, number]) => number)).toEqual([...entriesOf(chat).keys()].map((_, index) => index))
+    expect(numbers.map(([path]) => path)).toEqual([...entriesOf(chat).keys()].sort())
+    expect([...numbersOf(outlineOf(chat))]).toEqual(numbers)
+    expect([...numbersOf({ rooms: Object.fromEntries(Object.entries(rooms).reverse()), ping })]).toEqual(numbers)
   })
 })
 

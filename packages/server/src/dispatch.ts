@@ -1,5 +1,5 @@
 import { channelOf, type Interceptor, parse, TautlineError, type TopicEntry } from '@tautline/core'
-import type { Call, Clock, Deadlines, Publish } from '@tautline/core/wire'
+import type { Call, Clock, Deadlines, EntryName, Publish } from '@tautline/core/wire'
 import { HandlerCall } from './call.ts'
 import type { Failures } from './failures.ts'
 import type { Route, Routes } from './handlers.ts'
@@ -73,9 +73,9 @@ export class Dispatcher {
   }
 
   /** Runs a procedure or a stream, and answers. */
-  call(caller: Caller, answer: Answering, [, , path, input, fields]: Call, size: number): void {
-    const route = this.#parts.routes.get(path)
-    if (!route || route.kind === 'topic') return this.#refuse(answer, route, unimplemented(path))
+  call(caller: Caller, answer: Answering, [, , name, input, fields]: Call, size: number): void {
+    const route = this.#parts.routes.get(name)
+    if (!route || route.kind === 'topic') return this.#refuse(answer, route, unimplemented(name))
     try {
       const { headers, key } = fields ?? {}
       const timeoutMs = this.#timeout(route, fields?.timeoutMs)
@@ -87,9 +87,9 @@ export class Dispatcher {
   }
 
   /** Publishes what a client sends, once its topic's handler has made a message of it; answers with the position. */
-  publish(caller: Caller, answer: Answering, [, , path, params, message, fields]: Publish, size: number): void {
-    const route = this.#parts.routes.get(path)
-    if (route?.kind !== 'topic' || !route.publish) return this.#refuse(answer, route, unimplemented(path))
+  publish(caller: Caller, answer: Answering, [, , name, params, message, fields]: Publish, size: number): void {
+    const route = this.#parts.routes.get(name)
+    if (route?.kind !== 'topic' || !route.publish) return this.#refuse(answer, route, unimplemented(name))
     try {
       const options = { route, action: 'publish', caller, answer, size, timeoutMs: CALL_MS } as const
       this.#start({ ...options, key: fields?.key, input: params, message })
@@ -214,6 +214,6 @@ export class Dispatcher {
   }
 }
 
-function unimplemented(path: string): TautlineError {
-  return refusal('UNIMPLEMENTED', `there is no such entry: ${path}`)
+function unimplemented(name: EntryName): TautlineError {
+  return refusal('UNIMPLEMENTED', `there is no such entry: ${name}`)
 }

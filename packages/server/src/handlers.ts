@@ -1,4 +1,5 @@
-import type { Anyone, ProcedureEntry, StreamEntry, TopicEntry } from '@tautline/core'
+import { type Anyone, numbersOf, type ProcedureEntry, type StreamEntry, type TopicEntry } from '@tautline/core'
+import type { EntryName } from '@tautline/core/wire'
 
 /** A procedure and who answers it. */
 export interface ProcedureRoute {
@@ -26,8 +27,8 @@ export interface TopicRoute {
 /** An entry of the contract with its handlers. */
 export type Route = ProcedureRoute | StreamRoute | TopicRoute
 
-/** All entries by path: the only place where a name that came from a client is looked up. */
-export type Routes = ReadonlyMap<string, Route>
+/** All entries by path and by number: the only place where a name that came from a client is looked up. */
+export type Routes = ReadonlyMap<EntryName, Route>
 
 /** Says in so many words that everybody is let in: as `authenticate`, or as the `subscribe` of a topic. */
 export const anyone: Anyone = () => undefined as never
@@ -38,15 +39,19 @@ export const anyone: Anyone = () => undefined as never
  * @throws an error that names every handler that is missing, unknown or not a function.
  */
 export function routesOf(contract: object, handlers: object): Routes {
-  const found: Found = { routes: new Map(), problems: [] }
+  const found: Found = { routes: new Map<EntryName, Route>(), problems: [] }
   walk(contract, handlers, '', found)
   if (found.problems.length > 0)
     throw new TypeError(`the handlers do not fit the contract: ${found.problems.join('; ')}`)
+  for (const [path, number] of numbersOf(contract)) {
+    const route = found.routes.get(path)
+    if (route) found.routes.set(number, route)
+  }
   return found.routes
 }
 
 interface Found {
-  readonly routes: Map<string, Route>
+  readonly routes: Map<EntryName, Route>
   readonly problems: string[]
 }
 

@@ -16,7 +16,7 @@ export interface TopicsPort {
 }
 
 /** What is known of a contract, by path. */
-type Entries = ReadonlyMap<string, { readonly entry: AnyEntry }>
+type Entries = { get(path: string): { readonly entry: AnyEntry } | undefined }
 
 /** Publishes and retracts for code of this process: what does not fit is that code's mistake, and no caller's. */
 export class Topics {

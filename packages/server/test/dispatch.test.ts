@@ -1,4 +1,4 @@
-import { type Call, contract, type Handlers, procedure, TautlineError, topic } from '@tautline/core'
+import { type Call, contract, type Handlers, numbersOf, procedure, TautlineError, topic } from '@tautline/core'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import * as z from 'zod'
 import { Dispatching, type Options, settled } from './support/dispatching.ts'
@@ -270,6 +270,17 @@ describe('call.error', () => {
 })
 
 describe('an entry', () => {
+  it('is called by its number, too, and counted by its path', async () => {
+    const { ask, dispatcher } = bound(dispatching({ double: (n: number) => n * 2 }))
+    const numbers = numbersOf(api)
+    const [double = -1, feed = -1] = ['math.double', 'feed'].map(path => numbers.get(path))
+    expect([await ask(double, 4), await ask('math.double', 4)]).toEqual([{ value: 8 }, { value: 8 }])
+    expect(dispatcher.calls['math.double']).toEqual({ OK: 2 })
+    for (const other of [feed, numbers.size, Number.MAX_SAFE_INTEGER]) {
+      expect((await ask(other)).error).toMatchObject({ code: 'UNIMPLEMENTED' })
+    }
+  })
+
   it.each([
     'math.nope',
     'math',

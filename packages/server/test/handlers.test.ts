@@ -25,9 +25,11 @@ const whole = {
 }
 
 describe('a contract and its handlers', () => {
-  it('become routes, by path', () => {
+  it('become routes, by path and by number', () => {
     const routes = routesOf(api, whole)
-    expect([...routes.keys()]).toEqual(['ping', 'rooms.post', 'rooms.rows', 'rooms.feed', 'rooms.quiet'])
+    const paths = ['ping', 'rooms.feed', 'rooms.post', 'rooms.quiet', 'rooms.rows']
+    expect([...routes.keys()].sort()).toEqual([...paths.keys(), ...paths].sort())
+    for (const [number, path] of paths.entries()) expect(routes.get(number)).toBe(routes.get(path))
     expect(routes.get('rooms.post')).toMatchObject({ kind: 'procedure', entry: api.rooms.post })
     expect(routes.get('rooms.quiet')).toMatchObject({ kind: 'topic', publish: undefined, presence: undefined })
   })

@@ -1,4 +1,4 @@
-import { type Position, refuse } from './frames.ts'
+import { type EntryName, type Position, refuse } from './frames.ts'
 
 /** A map as it was sent: of it only the keys that are known are ever read, and nothing is merged with it. */
 export type Fields = Readonly<Record<string, unknown>>
@@ -58,6 +58,11 @@ export function optionalText(value: unknown, longest: number, what: string): str
 /** The dotted path of an entry. */
 export function path(value: unknown): string {
   return matching(value, ENTRY, 'entry')
+}
+
+/** An entry by path or by number. */
+export function entryName(value: unknown): EntryName {
+  return typeof value === 'number' ? count(value, 'entry') : path(value)
 }
 
 /** The secret or the public name of a session. */

@@ -152,12 +152,15 @@ export interface DrainFields {
   readonly graceMs: number
 }
 
+/** The path of an entry; or, where both sides have the same contract, its number in it. */
+export type EntryName = string | number
+
 /** Client to server: opens a session, or resumes one. */
 export type Hello = readonly [type: 0, fields: HelloFields]
 /** Server to client: accepted. */
 export type Welcome = readonly [type: 1, fields: WelcomeFields]
 /** Client to server: starts a procedure or a stream. */
-export type Call = readonly [type: 2, id: number, entry: string, input?: unknown, fields?: CallFields | undefined]
+export type Call = readonly [type: 2, id: number, entry: EntryName, input?: unknown, fields?: CallFields | undefined]
 /** Both: one stream item. */
 export type Item = readonly [type: 3, id: number, value: unknown]
 /** Server to client: the result. Client to server: no more items up. */
@@ -190,7 +193,7 @@ export type Unsubscribe = readonly [type: 13, id: number, error?: WireError | un
 export type Publish = readonly [
   type: 14,
   id: number,
-  entry: string,
+  entry: EntryName,
   params: unknown,
   message?: unknown,
   fields?: PublishFields | undefined,

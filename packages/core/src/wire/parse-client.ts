@@ -1,5 +1,6 @@
 import {
   count,
+  entryName,
   type Fields,
   idOf,
   integer,
@@ -33,9 +34,16 @@ export function parseFromClient(frame: readonly unknown[]): Frame | undefined {
 function onlyFromClient(frame: readonly unknown[]): Frame | undefined {
   switch (frame[0]) {
     case FrameType.CALL:
-      return [FrameType.CALL, idOf(frame[1]), path(frame[2]), frame[3], optional(frame[4], callFields)]
+      return [FrameType.CALL, idOf(frame[1]), entryName(frame[2]), frame[3], optional(frame[4], callFields)]
     case FrameType.PUBLISH:
-      return [FrameType.PUBLISH, idOf(frame[1]), path(frame[2]), frame[3], frame[4], optional(frame[5], publishFields)]
+      return [
+        FrameType.PUBLISH,
+        idOf(frame[1]),
+        entryName(frame[2]),
+        frame[3],
+        frame[4],
+        optional(frame[5], publishFields),
+      ]
     case FrameType.SUBSCRIBE:
       return [FrameType.SUBSCRIBE, idOf(frame[1]), path(frame[2]), frame[3], optional(frame[4], subscribeFields)]
     case FrameType.UNSUBSCRIBE:

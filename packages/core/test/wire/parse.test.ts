@@ -135,6 +135,8 @@ describe('numbers', () => {
     ),
     ['inMs of DRAIN', n => [T.DRAIN, { inMs: n, graceMs: 0 }], 'server', 0, 2 ** 31 - 1],
     ['graceMs of DRAIN', n => [T.DRAIN, { inMs: 0, graceMs: n }], 'server', 0, 2 ** 31 - 1],
+    ['number in CALL', n => [T.CALL, 1, typeof n === 'number' ? n : true], 'client', 0, MAX],
+    ['number in PUBLISH', n => [T.PUBLISH, 1, typeof n === 'number' ? n : true, null, null], 'client', 0, MAX],
     ['window of CALL', n => [T.CALL, 1, 'a', null, { window: n }], 'client', 0, 1_048_576],
     ['rewind of SUBSCRIBE', n => [T.SUBSCRIBE, 1, 'a', null, { rewind: n }], 'client', 0, MAX],
     ['offset of since', n => [T.SUBSCRIBE, 1, 'a', null, { since: ['e', n] }], 'client', 0, MAX],
@@ -155,9 +157,9 @@ describe('numbers', () => {
 
 describe('texts', () => {
   it.each<[string, (value: unknown) => readonly unknown[], Side, number, number]>([
-    ['entry of CALL', s => [T.CALL, 1, s], 'client', 1, 255],
+    ['entry of CALL', s => [T.CALL, 1, s === 5 ? true : s], 'client', 1, 255],
     ['entry of SUBSCRIBE', s => [T.SUBSCRIBE, 1, s], 'client', 1, 255],
-    ['entry of PUBLISH', s => [T.PUBLISH, 1, s, null, null], 'client', 1, 255],
+    ['entry of PUBLISH', s => [T.PUBLISH, 1, s === 5 ? true : s, null, null], 'client', 1, 255],
     ['key of CALL', s => [T.CALL, 1, 'a', 1, { key: s }], 'client', 0, 1_024],
     ['key of PUBLISH', s => [T.PUBLISH, 1, 'a', 1, 1, { key: s }], 'client', 0, 1_024],
     ['token of HELLO', s => [T.HELLO, { token: s }], 'client', 0, 8_192],

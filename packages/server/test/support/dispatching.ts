@@ -2,6 +2,7 @@ import { type Interceptor, TautlineError, type TopicEntry } from '@tautline/core
 import {
   type CallFields,
   Deadlines,
+  type EntryName,
   type Exchange,
   FrameType,
   type Outcome,
@@ -120,18 +121,18 @@ export class Dispatching {
   }
 
   /** Calls a procedure or a stream. */
-  call(path: string, input?: unknown, fields?: CallFields): Asked {
+  call(entry: EntryName, input?: unknown, fields?: CallFields): Asked {
     const window = fields?.window ?? 65_536
-    return this.#open(window, id => [FrameType.CALL, id, path, input, { ...fields, window }])
+    return this.#open(window, id => [FrameType.CALL, id, entry, input, { ...fields, window }])
   }
 
   /** Calls, lets everything happen that needs no time, and gives how it ended. */
-  async ask(path: string, input?: unknown, fields?: CallFields): ReturnType<typeof settled> {
-    return settled(this.call(path, input, fields), this.clock)
+  async ask(entry: EntryName, input?: unknown, fields?: CallFields): ReturnType<typeof settled> {
+    return settled(this.call(entry, input, fields), this.clock)
   }
 
-  publish(path: string, params: unknown, message: unknown, key?: string): Asked {
-    return this.#open(0, id => [FrameType.PUBLISH, id, path, params, message, key === undefined ? undefined : { key }])
+  publish(entry: EntryName, params: unknown, message: unknown, key?: string): Asked {
+    return this.#open(0, id => [FrameType.PUBLISH, id, entry, params, message, key === undefined ? undefined : { key }])
   }
 
   /** Ends both ends; nothing may be left over. */
