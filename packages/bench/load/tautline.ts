@@ -1,8 +1,14 @@
 import { decodeMulti, Encoder } from '@msgpack/msgpack'
+import * as core from '@tautline/core'
+import { chatOf } from '../servers/chat.ts'
 import { BLOB, POST } from '../work.ts'
 import { Client } from './client.ts'
 
 const encoder = new Encoder()
+
+const WORK = chatOf(core)
+const HASH = core.hashOf(WORK)
+const NUMBERS = core.numbersOf(WORK)
 
 const ACK_FRAMES = 64
 const ACK_BYTES = 131_072
@@ -16,6 +22,7 @@ export class TautlineClient extends Client {
   #unacknowledged = 0
   #unacknowledgedBytes = 0
   #consumed = 0
+  #sameContract = false
 
   constructor(url: string) {
     super(`${url}/live`, ['tautline.1'])
@@ -62,8 +69,10 @@ export class TautlineClient extends Client {
       } else if (type === 10) {
         messages += 1
         newest = frame[3]
-      } else if (type === 1) this.opened()
-      else if (type === 9) this.onAnswer()
+      } else if (type === 1) {
+        this.#sameContract = (frame[1] as { contract?: string }).contract === HASH
+        this.opened()
+      } else if (type === 9) this.onAnswer()
       else if (type === 15) this.#send([16])
       else if (type === 5 || type === 12 || type === 13) throw new Error(`unexpected: ${JSON.stringify(frame)}`)
     }
@@ -76,7 +85,8 @@ export class TautlineClient extends Client {
 
   #open(entry: string, input: unknown): void {
     this.#id += 1
-    this.#send([2, this.#id, entry, input])
+    const number = this.#sameContract ? NUMBERS.get(entry) : undefined
+    this.#send([2, this.#id, number ?? entry, input])
   }
 
   #count(): void {
