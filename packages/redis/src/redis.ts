@@ -230,7 +230,8 @@ export class RedisBroker implements Broker {
     const { epoch, head, run } = this.#known.get(name) ?? NOTHING
     const { channelBytes } = this.#settings
     const ahead = Math.round(this.#ahead())
-    return `${count} ${ms} ${channelBytes} ${id || '-'} ${durable ? 1 : 0} ${this.#seed} ${ahead} ${epoch} ${head} ${run}`
+    const seldom = `${durable ? 1 : 0},${this.#seed},${epoch},${head}`
+    return `${count} ${ms} ${channelBytes} ${ahead} ${id || '-'} ${run} ${seldom}`
   }
 
   #heard(channel: BrokerChannel, { epoch, change, run, dueMs }: Told): void {

@@ -214,6 +214,17 @@ tool.describe('a broker on Redis', () => {
     expect((await broker.heads([log('a')]))[0]).toEqual([expect.not.stringMatching(epoch), 0])
   })
 
+  test('a log is trimmed some messages at a time, and nobody who reads is shown more than it may keep', async () => {
+    const broker = open()
+    const channel = log('a')
+    await Promise.all(Array.from({ length: 512 }, () => broker.publish(channel, { body })))
+    expect(await engine.admin.xlen('tautline:{a}:log')).toBe(109)
+    const page = await broker.read(channel, { after: 0 }, ALL)
+    expect(page).toMatchObject({ floor: 412, head: 512, through: 512 })
+    expect(page.changes).toHaveLength(100)
+    expect(await engine.admin.xlen('tautline:{a}:log')).toBe(100)
+  })
+
   test('a lease that was let go is found by whoever follows, also where nobody asks', async () => {
     const clock = new LeapingClock()
     const broker = keep(new RedisBroker(engine.client(), settingsOf({ clock }), () => clock.ahead))

@@ -2,25 +2,27 @@
  * What every script knows: the engine's time, and how those who follow the channel are told of a change.
  *
  * `ARGV` 1 has words, because each argument costs whoever sends it more than a word does. Of the channel: count, ms (0:
- * for ever), bytes. Of the engine: its run, whether a restart loses nothing. Of the asking process: a seed of epochs, ms that
- * a test's clock is ahead, the newest position that it knows of, and the run in which it learned that. Then what is asked
- * for, and the command and the channel of the feed. `-` stands for nothing.
+ * for ever), bytes. Ms that a test's clock is ahead, the engine's run, and the run in which the asking process learned of the
+ * newest position that it knows. What is seldom needed, with commas: whether a restart of the engine loses nothing, a seed of
+ * epochs, that position. Then what is asked for, and the command and the channel of the feed. `-` stands for nothing.
+ *
+ * Numbers are made texts by `int`: an engine that is given a number writes it as one with a fraction, which takes it longer.
  */
 export const BASE = `
-local COUNT, MS, BYTES, RUN, DURABLE, SEED, AHEAD, KNOWN_EPOCH, KNOWN_HEAD, KNOWN_RUN, WHAT, COMMAND, FEED =
-  string.match(ARGV[1], '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.+)$')
+local COUNT, MS, BYTES, AHEAD, RUN, KNOWN_RUN, SELDOM, WHAT, COMMAND, FEED =
+  string.match(ARGV[1], '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.+)$')
 COUNT, MS, BYTES = tonumber(COUNT), tonumber(MS), tonumber(BYTES)
 local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(AHEAD)
+local now = time[1] * 1000 + math.floor(time[2] / 1000) + AHEAD
 local epoch, head, run = '-', 0, '-'
 
 local function int(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 local function tell(key, body, ttl)
-  local header = { epoch, int(head), run, ttl, key and int(#key) or '-', body and 'm' or 'g' }
-  redis.call(COMMAND, FEED, table.concat(header, ' ') .. '\\n' .. (key or '') .. (body or ''))
+  local header = string.format('%s %d %s %s %s %s\\n', epoch, head, run, ttl, key and #key or '-', body and 'm' or 'g')
+  redis.call(COMMAND, FEED, header .. (key or '') .. (body or ''))
 end
 `
 
@@ -40,7 +42,7 @@ end
 
 local function remember(offset)
   if ONCE then
-    redis.call('SET', ONCE, int(now + 120000) .. ' ' .. epoch .. ' ' .. int(offset), 'PX', 120000)
+    redis.call('SET', ONCE, string.format('%d %s %d', now + 120000, epoch, offset), 'PX', 120000)
   end
   return { epoch, offset }
 end

@@ -1,13 +1,12 @@
 import { PUBLICATION } from './base.ts'
-import { OPEN } from './open.ts'
+import { opening } from './open.ts'
 
 /**
  * The newest of each key: sorted sets of keys by offset (`order`: messages, `gone`: retractions), a hash of their bodies,
  * each behind the time until which it lasts at the most, and a sorted set of what is due when.
  */
 const LATEST = `
-local KEEP = 5
-${OPEN}
+${opening(5, ['floor', 'kept', 'bytes', 'gone'])}
 local ORDER, GONE, VALUES, DUE = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local RETRACTIONS, RETRACTION_MS = 1000, 600000
 

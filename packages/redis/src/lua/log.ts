@@ -1,10 +1,9 @@
 import { PUBLICATION } from './base.ts'
-import { OPEN } from './open.ts'
+import { opening } from './open.ts'
 
 /** A log is a stream whose ids are offsets; `t` is when an entry was published, `k` its key, `b` its body. */
 const LOG = `
-local KEEP = 2
-${OPEN}
+${opening(2, ['kept', 'bytes', 'last', 'due'])}
 local LOG = KEYS[2]
 
 local function whole()
@@ -29,21 +28,38 @@ local function costOf(entry)
   return cost(#fields[#fields], #fields == 6 and #fields[4] or 0)
 end
 
+local function tooMany()
+  return kept > COUNT or bytes > BYTES or (MS > 0 and due <= now)
+end
+
+-- Some at a time: all of them have to be looked at, and nobody else is answered meanwhile.
 local function trim()
   if MS > 0 and kept > 0 and due == 0 then due = dueOf(redis.call('XRANGE', LOG, '-', '+', 'COUNT', 1)[1]) end
-  while kept > 0 and (kept > COUNT or bytes > BYTES or (MS > 0 and due <= now)) do
-    local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', MS > 0 and 2 or 1)
-    kept, bytes = kept - 1, bytes - costOf(oldest[1])
+  local some = math.max(1, kept - COUNT)
+  while kept > 0 and tooMany() do
+    some = math.max(1, math.min(some, 64, math.floor(65536 * kept / bytes)))
+    local oldest = redis.call('XRANGE', LOG, '-', '+', 'COUNT', MS > 0 and some + 1 or some)
+    for i = 1, some do
+      if not oldest[i] or not tooMany() then break end
+      kept, bytes = kept - 1, bytes - costOf(oldest[i])
+      due = MS > 0 and oldest[i + 1] and dueOf(oldest[i + 1]) or 0
+    end
     redis.call('XTRIM', LOG, 'MAXLEN', kept)
-    due = oldest[2] and dueOf(oldest[2]) or 0
+    some = some * 2
   end
+end
+
+-- Whoever publishes leaves a few for the next ones, who drop them together; whoever reads does not see them.
+local function trimSometimes()
+  local spare = math.min(64, math.floor(COUNT / 8))
+  if kept > COUNT + spare or bytes > BYTES or (MS > 0 and due + math.min(1000, MS / 8) <= now) then trim() end
 end
 
 -- What has no end is due at 0: once it is stored so, its keys have no end either.
 local function rest()
   local endless = kept > 0 and MS == 0
   if endless then due = 0 end
-  local known = endless and stored.due == 0 and (stored.kept or 0) > 0
+  local known = endless and due0 == 0 and kept0 > 0
   save()
   if known then return end
   if endless then lastFor(META) lastFor(LOG) return end
@@ -64,7 +80,7 @@ if BODY then
   if kept == 1 then due = now + MS end
   if KEY then redis.call('XADD', LOG, int(head) .. '-0', 't', int(now), 'k', KEY, 'b', BODY)
   else redis.call('XADD', LOG, int(head) .. '-0', 't', int(now), 'b', BODY) end
-  trim()
+  trimSometimes()
   tell(KEY, BODY, '-')
 end
 rest()

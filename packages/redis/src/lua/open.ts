@@ -5,13 +5,21 @@ import { BASE } from './base.ts'
  * lost a change that somebody was told of (docs/brokers.md, "Epochs").
  *
  * `KEYS`: the meta key, then those of the memory.
+ *
+ * @param keep - how many keys that are.
+ * @param numbers - what the meta key counts of such a memory, beside `head`: nothing else is read and written.
  */
-export const OPEN = `
+export function opening(keep: number, numbers: readonly string[]): string {
+  const all = ['head', ...numbers]
+  const each = (code: (name: string, at: number) => string, between = ', ') => all.map(code).join(between)
+  return `
 ${BASE}
 local META = KEYS[1]
+local KEEP = ${keep}
 local DAY, MINUTE = 86400000, 60000
-local floor, kept, bytes, gone, last, due
-local stored = {}
+local ${numbers.join(', ')}
+-- As they were; nothing, in a new epoch.
+local ${each(name => `${name}0`)}
 
 local function cost(body, key)
   return 128 + body + 2 * key
@@ -24,50 +32,44 @@ local function runOf()
 end
 
 local function isDurable()
-  if RUN ~= '-' then return DURABLE == '1' end
+  if RUN ~= '-' then return string.sub(SELDOM, 1, 1) == '1' end
   return string.match(redis.call('INFO', 'persistence'), 'aof_enabled:(%d)') == '1'
 end
 
 local function begin()
+  local seed = string.match(SELDOM, '^%d,([^,]+)')
   redis.call('UNLINK', unpack(KEYS, 1, KEEP))
-  epoch = string.sub(redis.sha1hex(SEED .. META .. time[1] .. '.' .. time[2]), 1, 16)
-  head, floor, kept, bytes, gone, last, due, stored = 0, 0, 0, 0, 0, 0, 0, {}
+  epoch = string.sub(redis.sha1hex(seed .. META .. time[1] .. '.' .. time[2]), 1, 16)
+  ${each(name => `${name}, ${name}0`)} = ${each(() => '0, nil')}
   redis.call('HSET', META, 'epoch', epoch, 'run', run, 'base', 0, 'before', run)
 end
 
-local function mayHaveLost(base, before)
-  if KNOWN_EPOCH ~= epoch or KNOWN_RUN == run then return false end
-  return tonumber(KNOWN_HEAD) > base or KNOWN_RUN ~= before
+local function mayHaveLost()
+  if KNOWN_RUN == run or KNOWN_RUN == '-' then return false end
+  local known, offset = string.match(SELDOM, '([^,]+),(%d+)$')
+  if known ~= epoch then return false end
+  local base, before = unpack(redis.call('HMGET', META, 'base', 'before'))
+  return tonumber(offset) > tonumber(base) or KNOWN_RUN ~= before
 end
 
 local function open(whole)
   run = runOf()
-  local meta = redis.call('HMGET', META,
-    'epoch', 'head', 'floor', 'kept', 'bytes', 'gone', 'last', 'due', 'run', 'base', 'before')
+  local meta = redis.call('HMGET', META, 'epoch', 'run', ${each(name => `'${name}'`)})
   epoch = meta[1]
-  if not epoch or not meta[2] or (meta[9] ~= run and not isDurable()) then return begin() end
-  head, floor, kept, bytes = tonumber(meta[2]), tonumber(meta[3]), tonumber(meta[4]), tonumber(meta[5])
-  gone, last, due = tonumber(meta[6]), tonumber(meta[7]), tonumber(meta[8])
-  stored = { head = head, floor = floor, kept = kept, bytes = bytes, gone = gone, last = last, due = due }
-  local base, before = tonumber(meta[10]), meta[11]
-  if meta[9] ~= run then
-    base, before = head, meta[9]
-    redis.call('HSET', META, 'run', run, 'base', int(base), 'before', before)
-  end
-  if mayHaveLost(base, before) or not whole() then begin() end
+  if not epoch or not meta[${all.length + 2}] or (meta[2] ~= run and not isDurable()) then return begin() end
+  ${each(name => name)} = ${each((_, at) => `tonumber(meta[${at + 3}])`)}
+  ${each(name => `${name}0`)} = ${each(name => name)}
+  if meta[2] ~= run then redis.call('HSET', META, 'run', run, 'base', int(head), 'before', meta[2]) end
+  if mayHaveLost() or not whole() then begin() end
 end
 
 local function save()
-  local fields = {}
-  local function field(name, number)
-    if stored[name] ~= number then fields[#fields + 1], fields[#fields + 2] = name, int(number) end
-  end
-  field('head', head) field('floor', floor) field('kept', kept) field('bytes', bytes)
-  field('gone', gone) field('last', last) field('due', due)
-  if #fields > 0 then redis.call('HSET', META, unpack(fields)) end
+  if ${each(name => `${name} == ${name}0`, ' and ')} then return end
+  redis.call('HSET', META, ${each(name => `'${name}', int(${name})`)})
 end
 
 local function lastFor(key, ms)
   if ms then redis.call('PEXPIRE', key, int(ms)) else redis.call('PERSIST', key) end
 end
 `
+}
