@@ -42,8 +42,17 @@ const { values: options } = parseArgs({
 
 const { quick } = options
 const effort: Effort = quick
-  ? { warmMs: 300, ms: 400, calls: 600, connects: 150, subscribers: 500, publications: 30 }
-  : { warmMs: 1_000, warm: 200_000, ms: 1_200, calls: 1_500, connects: 600, subscribers: 1_000, publications: 100 }
+  ? { warmMs: 300, ms: 400, calls: 600, warmConnects: 150, connects: 150, subscribers: 500, publications: 30 }
+  : {
+      warmMs: 1_000,
+      warm: 200_000,
+      ms: 1_200,
+      calls: 1_500,
+      warmConnects: 3_000,
+      connects: 1_000,
+      subscribers: 1_000,
+      publications: 100,
+    }
 const most = Math.min(Number(options.most ?? (quick ? 100 : 10_000)), mostClients())
 const rounds = Number(options.rounds ?? (quick ? 1 : 3))
 

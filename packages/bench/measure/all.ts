@@ -11,6 +11,8 @@ import { streaming } from './stream.ts'
 export interface Effort extends Span {
   readonly calls: number
   readonly connects: number
+  /** Of those, before it is measured. */
+  readonly warmConnects: number
   readonly subscribers: number
   readonly publications: number
 }
@@ -88,7 +90,9 @@ const STEPS: readonly Step[] = [
   },
   {
     columns: ['connect'],
-    measure: async (server, { connects }) => ({ connect: await connecting(server, connects) }),
+    measure: async (server, { warmConnects, connects }) => ({
+      connect: await connecting(server, warmConnects, connects),
+    }),
   },
   { columns: ['echo'], measure: async (server, effort) => ({ echo: (await echoing(server, effort)).cpu }) },
   { columns: ['p50', 'p99', 'up', 'down'], measure: async (server, { calls }) => ({ ...(await lone(server, calls)) }) },

@@ -3,10 +3,10 @@ import { type Running, within } from '../running.ts'
 
 const AT_ONCE = 16
 
-/** CPU of the server, in µs, for a connection, its first call and its goodbye, after as many to warm up. */
-export async function connecting(server: Running, count: number): Promise<number> {
-  const some = async (): Promise<void> => {
-    let left = count
+/** CPU of the server, in µs, for a connection, its first call and its goodbye, after so many to warm up. */
+export async function connecting(server: Running, warm: number, count: number): Promise<number> {
+  const some = async (most: number): Promise<void> => {
+    let left = most
     const one = async (): Promise<void> => {
       while (left-- > 0) {
         const client = await server.connect()
@@ -24,9 +24,9 @@ export async function connecting(server: Running, count: number): Promise<number
     }
     await Promise.all(Array.from({ length: AT_ONCE }, one))
   }
-  await some()
+  await some(warm)
   const before = await server.usage()
-  await some()
+  await some(count)
   const after = await server.usage()
   return (after.cpu - before.cpu) / count
 }
