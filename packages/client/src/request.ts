@@ -121,8 +121,10 @@ export class Request {
       const exchange = peer.open({ window, frame: id => frame(id, this.#timeLeft(), numbers) })
       this.#left = true
       this.#exchange = exchange
-      exchange.onOver = outcome => {
-        if (exchange === this.#exchange && outcome.kind !== 'cancel') this.answer(outcome)
+      exchange.owner = {
+        ended: outcome => {
+          if (exchange === this.#exchange && outcome.kind !== 'cancel') this.answer(outcome)
+        },
       }
       opened?.(exchange)
     } catch (error) {

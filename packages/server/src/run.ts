@@ -1,5 +1,5 @@
 import type { CallSession, TautlineError } from '@tautline/core'
-import type { Clock, Deadline, Deadlines, Exchange, Outcome } from '@tautline/core/wire'
+import type { Clock, Deadline, Deadlines, Exchange, ExchangeOwner, Outcome } from '@tautline/core/wire'
 import type { Route } from './handlers.ts'
 import type { InFlight } from './inflight.ts'
 import { refusal } from './refusal.ts'
@@ -25,11 +25,9 @@ export interface Caller {
 }
 
 /** Where the answer goes: an exchange, or a caller in this process. */
-export interface Answering extends Pick<Exchange, 'over' | 'pump' | 'end' | 'fail' | 'onOver'> {
+export interface Answering extends Pick<Exchange, 'over' | 'pump' | 'end' | 'fail' | 'owner'> {
   /** The items that the caller sends; what is kept of them may be discarded. */
   readonly items: AsyncIterator<unknown, undefined, undefined> & { discard?(): void }
-  /** Told by how many bytes those have grown or shrunk that nobody has read. */
-  onHeld?: ((bytes: number) => void) | undefined
 }
 
 /** What all runs of a server share. */
@@ -73,7 +71,7 @@ const RUNNING: State = { kind: 'running' }
 const FREED: State = { kind: 'freed' }
 
 /** One call, stream, publish or admission under way, from its frame until its handlers have settled. */
-export class Run {
+export class Run implements ExchangeOwner {
   readonly route: Route
   readonly action: 'call' | 'subscribe' | 'publish'
   readonly caller: Caller
@@ -123,8 +121,7 @@ export class Run {
     this.asked = key === undefined ? undefined : [input, message]
     this.looksOn = looksOn ?? false
     this.context = caller.context
-    answer.onOver = outcome => this.#over(outcome)
-    if (route.kind === 'stream') answer.onHeld = bytes => this.#held(bytes)
+    answer.owner = this
   }
 
   get session(): CallSession {
@@ -203,7 +200,7 @@ export class Run {
   }
 
   /** Items that nobody reads count as input; those of a stream that goes too far are not kept. */
-  #held(bytes: number): void {
+  held(bytes: number): void {
     const slots = this.#slots
     if (!slots || this.#state.kind === 'freed') return
     this.#size += bytes
@@ -212,17 +209,18 @@ export class Run {
     this.answer.items.discard?.()
   }
 
+  /** The caller lost interest, or its session is lost. */
+  ended(outcome: Outcome): void {
+    if (outcome.kind === 'fail') this.stop(outcome.error)
+    else this.stop(refusal('CANCELLED', undefined, { mayHaveRun: this.begun }))
+  }
+
   /** Counted from when somebody wants to know: who is through at once has not even looked at the clock. */
   #left(): number | undefined {
     if (this.#timeoutMs === undefined) return undefined
     const now = this.#parts.clock.now()
     this.#deadlineAt ??= now + this.#timeoutMs
     return this.#deadlineAt - now
-  }
-
-  #over(outcome: Outcome): void {
-    if (outcome.kind === 'fail') this.stop(outcome.error)
-    else this.stop(refusal('CANCELLED', undefined, { mayHaveRun: this.begun }))
   }
 
   #stop(error: TautlineError): void {

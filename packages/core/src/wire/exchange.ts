@@ -22,6 +22,14 @@ export interface ExchangePeer {
   forget(exchange: Exchange): void
 }
 
+/** Whose exchange it is. */
+export interface ExchangeOwner {
+  /** Told once when the other side, or the loss of the session, ended the exchange; never for this side's own end. */
+  ended(outcome: Outcome): void
+  /** Told by how many bytes the items that wait to be read have grown or shrunk. */
+  held?(bytes: number): void
+}
+
 /** How an exchange is made. */
 export interface ExchangeOptions {
   readonly id: number
@@ -34,7 +42,7 @@ export interface ExchangeOptions {
 
 /**
  * One call, stream or publish in flight, at either end. It is over exactly once: by its own `end`, `fail` or `cancel`,
- * or by the other side's, which `onOver` tells.
+ * or by the other side's, which its owner is told.
  */
 export class Exchange {
   readonly id: number
@@ -49,10 +57,11 @@ export class Exchange {
   /** What it waits for room by: listened to once, however often credit comes meanwhile. */
   #room: Promise<void> | undefined
 
-  /** Told once when the other side, or the loss of the session, ended the exchange; never for this side's own end. */
-  onOver: (outcome: Outcome) => void = ignore
-  /** Told by how many bytes the items that wait to be read have grown or shrunk. */
-  onHeld: ((bytes: number) => void) | undefined
+  /**
+   * Set by the one whose it is. No function: V8 puts one that is written where it is assigned to a property among what
+   * is old, and all that it knows (a call, and the megabyte that came with it) stays until everything is marked.
+   */
+  owner: ExchangeOwner = NOBODY
 
   constructor(peer: ExchangePeer, options: ExchangeOptions) {
     this.#peer = peer
@@ -74,7 +83,7 @@ export class Exchange {
       bytes => {
         if (!this.#over) this.#peer.send([FrameType.CREDIT, this.id, bytes])
       },
-      bytes => this.onHeld?.(bytes),
+      bytes => this.owner.held?.(bytes),
     )
     return this.#items
   }
@@ -124,11 +133,11 @@ export class Exchange {
     this.#finish({ kind: 'cancel' })
   }
 
-  /** Callee: ends the exchange against its handler's will (expired, revoked): the caller is told, and so is `onOver`. */
+  /** Callee: ends the exchange against its handler's will (expired, revoked): the caller is told, and so is the owner. */
   abort(error: TautlineError): void {
     if (this.#over) return
     this.fail(error)
-    this.onOver({ kind: 'fail', error })
+    this.owner.ended({ kind: 'fail', error })
   }
 
   /** The session is gone, and the exchange with it. */
@@ -159,7 +168,7 @@ export class Exchange {
         else this.#items?.fail(fromWire(frame[2]))
         return
       case FrameType.CANCEL:
-        this.onOver({ kind: 'cancel' })
+        this.owner.ended({ kind: 'cancel' })
         this.fail(new TautlineError('CANCELLED'))
         return
       default:
@@ -185,7 +194,7 @@ export class Exchange {
   #settle(outcome: Outcome): void {
     if (this.#over) return
     this.#finish(outcome)
-    this.onOver(outcome)
+    this.owner.ended(outcome)
   }
 
   /** Whoever reads items learns of the end as well: what has arrived first, then this. */
@@ -201,3 +210,5 @@ export class Exchange {
 
 /** One for all: a function for each exchange would cost more than most of them do. */
 function ignore(): void {}
+
+const NOBODY: ExchangeOwner = { ended: ignore }

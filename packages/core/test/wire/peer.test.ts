@@ -71,7 +71,7 @@ function connect(): void {
 async function open(window = 1_000): Promise<{ caller: Exchange; callee: Exchange; outcomes: Outcome[] }> {
   const caller = client.peer.open({ window, frame: id => [FrameType.CALL, id, 'a.b', undefined, { window }] })
   const outcomes: Outcome[] = []
-  caller.onOver = outcome => outcomes.push(outcome)
+  caller.owner = { ended: outcome => void outcomes.push(outcome) }
   void caller.items
   await clock.settle()
   const callee = server.opened.at(-1)?.exchange
@@ -150,9 +150,11 @@ describe('a peer', () => {
       const { caller, callee } = await open()
       const sent = vi.spyOn(server.peer, 'send')
       const told: Outcome[] = []
-      callee.onOver = outcome => {
-        told.push(outcome)
-        if (answer) callee.fail(answer)
+      callee.owner = {
+        ended(outcome) {
+          told.push(outcome)
+          if (answer) callee.fail(answer)
+        },
       }
       const items = callee.items.next()
       caller.cancel()

@@ -1,5 +1,5 @@
 import { TautlineError } from '@tautline/core'
-import type { Outcome, Source } from '@tautline/core/wire'
+import type { ExchangeOwner, Source } from '@tautline/core/wire'
 import type { Answering } from '../run.ts'
 import { type Deferred, deferred } from './deferred.ts'
 
@@ -7,6 +7,7 @@ type Step = IteratorResult<unknown, undefined>
 
 const END: Step = { done: true, value: undefined }
 const NOTHING: Source = { next: () => END }
+const NOBODY: ExchangeOwner = { ended: () => undefined }
 
 /**
  * An exchange with code of this process: nothing is encoded, counted or sent, and an item is made when it is asked for.
@@ -16,7 +17,7 @@ export class LocalExchange implements Answering {
   readonly result: Promise<unknown>
   /** The items that the caller sends, taken from their source as the handler reads. */
   readonly items: AsyncIterator<unknown, undefined, undefined>
-  onOver: (outcome: Outcome) => void = () => undefined
+  owner: ExchangeOwner = NOBODY
   readonly #source: Source
   readonly #settle = deferred<unknown>()
   readonly #readers: Deferred<Step>[] = []
@@ -49,12 +50,12 @@ export class LocalExchange implements Answering {
 
   /** The caller lost interest. */
   cancel(): void {
-    if (!this.#over) this.onOver({ kind: 'cancel' })
+    if (!this.#over) this.owner.ended({ kind: 'cancel' })
   }
 
   /** The caller ends it for a reason of its own. */
   abort(error: TautlineError): void {
-    if (!this.#over) this.onOver({ kind: 'fail', error })
+    if (!this.#over) this.owner.ended({ kind: 'fail', error })
   }
 
   async pump(source: Source, check: (item: unknown) => unknown = item => item): Promise<unknown> {

@@ -149,7 +149,7 @@ export class Dispatching {
   #open(window: number, frame: Parameters<Peer['open']>[0]['frame']): Asked {
     const exchange = this.client.open({ window, frame })
     const answer = new Promise<Awaited<Asked['answer']>>(resolve => {
-      exchange.onOver = outcome => resolve(outcomeOf(outcome))
+      exchange.owner = { ended: outcome => resolve(outcomeOf(outcome)) }
     })
     void exchange.items
     return { exchange, answer }
