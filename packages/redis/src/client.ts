@@ -70,16 +70,28 @@ export function dialCommands(client: RedisClient): RedisClient {
     // Not 0 would send again what was under way when a node went.
     retryDelayOnFailover: 0,
     clusterRetryStrategy: retryAfter,
-    redisOptions: { ...client.options.redisOptions, ...redisOptions } as ClusterNodeOptions,
+    // Nodes are dialled when they are needed: of one that is being dialled `ioredis` would say that the cluster is not ready.
+    redisOptions: { ...client.options.redisOptions, ...redisOptions, lazyConnect: true } as ClusterNodeOptions,
   })
 }
 
-/** A connection for the feeds. In a cluster any node will do: they tell each other. */
+/** A connection for what is told plainly. In a cluster any node will do: they tell each other. */
 export function dialFeeds(client: RedisClient, commands: RedisClient): Redis | undefined {
   if (!isCluster(client)) return client.duplicate(OWN)
   const nodes = isCluster(commands) ? commands.nodes('master') : []
   const node = nodes[Math.floor(Math.random() * nodes.length)]
   return node?.duplicate({ ...OWN, retryStrategy: () => null })
+}
+
+/** A connection for what a master of a cluster tells of its own slots. */
+export function dialShard(node: Redis): Redis {
+  // Only so are replies and what nobody asked for told apart.
+  return node.duplicate({ ...OWN, protocol: 3, retryStrategy: () => null })
+}
+
+/** The client of a node whose address is this. */
+export function nodeOf(cluster: Cluster, key: string): Redis | undefined {
+  return cluster.nodes().find(({ options }) => `${options.host}:${options.port}` === key)
 }
 
 function retryAfter(times: number): number {

@@ -14,6 +14,8 @@ const OVERHEAD = 256
 const PING_MS = 1_000
 /** Who asks before the first connection stands waits for it, for so many ms. */
 const PATIENCE_MS = 2_000
+/** The first version of Redis with sharded pub/sub. */
+const SHARDED_SINCE = 7
 
 /** What scripts take and give. */
 export type Argument = string | number | Buffer
@@ -23,6 +25,8 @@ export interface Run {
   /** The beginning of the engine's `run_id`: long enough to tell one process from the next. */
   readonly id: string
   readonly durable: boolean
+  /** Whether this is a cluster all of whose masters have sharded pub/sub. */
+  readonly sharded: boolean
 }
 
 type State =
@@ -43,6 +47,8 @@ export class Commands {
   readonly #begun: Promise<void>
   #begin: () => void = () => undefined
   #lastError: unknown
+  /** Is not asked again: servers that tell in one way and listen in another do not understand each other. */
+  #sharded: boolean | undefined
 
   /** @param changed - told whenever {@link Commands.up} may have changed. */
   constructor(client: RedisClient, deadlines: Deadlines, changed: () => void) {
@@ -77,16 +83,29 @@ export class Commands {
    * @throws {@link TautlineError} `UNAVAILABLE`, with a true `mayHaveRun`.
    */
   run(script: Script, keys: readonly string[], argumentsOf: (run: Run) => readonly Argument[]): Promise<unknown> {
-    return this.#send('EVALSHA', run => [script.sha, keys.length, ...keys, ...argumentsOf(run)], script)
+    return this.#send(EVALSHA, run => [script.sha, keys.length, ...keys, ...argumentsOf(run)], script)
   }
 
   /**
    * Tells all who listen to a feed, without a script.
    *
+   * @param commandOf - `PUBLISH` or `SPUBLISH`, once it is known who will take it.
    * @throws {@link TautlineError} `UNAVAILABLE`, with a true `mayHaveRun`.
    */
-  tell(feed: string, message: Buffer): Promise<unknown> {
-    return this.#send('PUBLISH', () => [feed, message])
+  tell(commandOf: (run: Run) => string, feed: string, message: Buffer): Promise<unknown> {
+    return this.#send(commandOf, () => [feed, message])
+  }
+
+  /**
+   * Whether there is sharded pub/sub.
+   *
+   * @throws {@link TautlineError} `UNAVAILABLE` when nobody is there who could say so.
+   */
+  async sharded(): Promise<boolean> {
+    if (this.#state.kind === 'dialling') await this.#begun
+    this.checkOpen()
+    if (this.#sharded === undefined) throw notSent('Redis cannot be reached', this.#lastError)
+    return this.#sharded
   }
 
   /** @throws {@link TautlineError} `UNAVAILABLE` when it is closed. */
@@ -100,7 +119,11 @@ export class Commands {
   }
 
   /** One step of each publication of a busy server: it copies and waits no more than it must. */
-  async #send(command: string, argumentsOf: (run: Run) => Argument[], script?: Script): Promise<unknown> {
+  async #send(
+    commandOf: (run: Run) => string,
+    argumentsOf: (run: Run) => Argument[],
+    script?: Script,
+  ): Promise<unknown> {
     if (this.#underWay >= MOST_COMMANDS) throw notSent('too much is under way to Redis')
     this.#underWay += 1
     let bytes = 0
@@ -108,14 +131,15 @@ export class Commands {
       if (this.#state.kind === 'dialling') await this.#begun
       if (this.#state.kind === 'closed') throw notSent('the broker is closed')
       if (this.#state.kind !== 'up') throw notSent('Redis cannot be reached', this.#lastError)
-      const args = argumentsOf(this.#state.run)
+      const { run } = this.#state
+      const args = argumentsOf(run)
       const size = sizeOf(args)
       if (this.#bytes > 0 && this.#bytes + size > MOST_BYTES) throw notSent('too much is under way to Redis')
       bytes = size
       this.#bytes += bytes
       this.#cork()
       try {
-        return await this.connection.callBuffer(command, args)
+        return await this.connection.callBuffer(commandOf(run), args)
       } catch (error) {
         if (!script || !(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error
         return await this.connection.callBuffer('EVAL', [script.lua, ...args.slice(1)])
@@ -144,11 +168,13 @@ export class Commands {
   async #meet(): Promise<void> {
     const { connection } = this
     try {
-      const run = isCluster(connection) ? await greet(connection) : runOf(await connection.info())
+      const met = isCluster(connection) ? await greet(connection) : runOf(await connection.info())
+      this.#sharded ??= met.sharded
+      const run = { ...met, sharded: this.#sharded }
       if (connection.status === 'ready') this.#become({ kind: 'up', run })
     } catch (error) {
       this.#lastError = error
-      if (!isCluster(connection)) connection.disconnect(true)
+      if (this.#state.kind !== 'closed') connection.disconnect(true)
     }
   }
 
@@ -174,15 +200,27 @@ function nodesOf(connection: RedisClient) {
   return isCluster(connection) ? connection.nodes('master') : [connection]
 }
 
-/** A cluster dials its nodes when they are first asked for something: that shall be nothing that matters. */
+const EVALSHA = () => 'EVALSHA'
+
+/**
+ * A cluster dials its nodes when they are first asked for something: that shall be nothing that matters.
+ *
+ * @throws whatever the last of its nodes says, when none answers.
+ */
 async function greet(cluster: Cluster): Promise<Run> {
-  await Promise.allSettled(cluster.nodes('master').map(node => node.ping()))
-  return { id: '', durable: false }
+  const asked = cluster.nodes('master').map(node => node.info('server'))
+  const infos = (await Promise.allSettled(asked)).flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
+  if (infos.length === 0) await Promise.any(asked)
+  return { id: '', durable: false, sharded: infos.every(info => majorOf(info) >= SHARDED_SINCE) }
+}
+
+function majorOf(info: string): number {
+  return Number(/^redis_version:(\d+)/m.exec(info)?.[1] ?? 0)
 }
 
 function runOf(info: string): Run {
   const id = /^run_id:(\w{12})/m.exec(info)?.[1] ?? ''
-  return { id, durable: /^aof_enabled:1/m.test(info) }
+  return { id, durable: /^aof_enabled:1/m.test(info), sharded: false }
 }
 
 function sizeOf(args: readonly Argument[]): number {

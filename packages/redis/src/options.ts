@@ -6,6 +6,12 @@ export interface RedisOptions {
   readonly prefix?: string | undefined
   /** Bytes kept per channel; its oldest messages go first. Default 16 MiB. */
   readonly channelBytes?: number | undefined
+  /**
+   * Whether a cluster of Redis 7 or newer tells of changes by shards: those who listen at the channel's master, and no
+   * other node, hear of it. Default `true`. With `false` all nodes tell each other, as is done elsewhere: for as long as
+   * some servers only hear that (docs/brokers.md, "In a cluster").
+   */
+  readonly sharded?: boolean | undefined
   /** Where time comes from; that of the machine unless a test owns it. What expires does so by the engine's time. */
   readonly clock?: Clock | undefined
 }
@@ -14,6 +20,7 @@ export interface RedisOptions {
 export interface RedisSettings {
   readonly prefix: string
   readonly channelBytes: number
+  readonly sharded: boolean
   readonly clock: Clock
 }
 
@@ -25,12 +32,13 @@ const MiB = 1_024 * 1_024
  * @throws TypeError naming the option that is wrong.
  */
 export function settingsOf(options: RedisOptions): RedisSettings {
-  const { prefix = 'tautline', channelBytes = 16 * MiB, clock = systemClock } = options
+  const { prefix = 'tautline', channelBytes = 16 * MiB, sharded = true, clock = systemClock } = options
   checkName('prefix', prefix)
   if (!Number.isSafeInteger(channelBytes) || channelBytes < 1) {
     throw new TypeError('redis: channelBytes must be a positive integer')
   }
-  return { prefix, channelBytes, clock }
+  if (typeof sharded !== 'boolean') throw new TypeError('redis: sharded must be true or false')
+  return { prefix, channelBytes, sharded, clock }
 }
 
 /** @throws TypeError for what would mean something to the engine. */

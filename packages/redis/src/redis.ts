@@ -13,7 +13,7 @@ import type {
   Publication,
 } from '@tautline/server'
 import { nanoid } from 'nanoid'
-import { checkClient, dbOf, dialFeeds, type RedisClient } from './client.ts'
+import { checkClient, dbOf, dialFeeds, isCluster, type RedisClient } from './client.ts'
 import { type Argument, Commands, type Run } from './commands.ts'
 import { countsOn } from './counts.ts'
 import { Feeds } from './feeds.ts'
@@ -21,6 +21,7 @@ import { keysOf, onceKeyOf } from './keys.ts'
 import { checkName, type RedisOptions, type RedisSettings, settingsOf } from './options.ts'
 import { pageOf, type Reply, replyOf } from './replies.ts'
 import { type Script, scripts } from './scripts.ts'
+import { Shards } from './shards.ts'
 import { Sweeps } from './sweeps.ts'
 import { messageOf, type Told } from './told.ts'
 
@@ -34,8 +35,8 @@ const LASTS_BYTES = 8
 /**
  * A broker on Redis: servers that are given one of the same Redis are one.
  *
- * @param client - of `ioredis`. It is only asked how to connect: the broker opens two connections of its own, one for
- * scripts and one for pub/sub, and closes them with `close()`.
+ * @param client - of `ioredis`. It is only asked how to connect: the broker opens connections of its own, one for scripts
+ * and one for pub/sub (in a cluster, both to each master), and closes them with `close()`.
  * @throws TypeError for a client that no broker can be made of, or an option that is wrong.
  */
 export function redis(client: RedisClient, options: RedisOptions = {}): RedisBroker {
@@ -64,6 +65,8 @@ export class RedisBroker implements Broker {
   readonly #deadlines: Deadlines
   readonly #commands: Commands
   readonly #feeds: Feeds
+  /** Of a cluster. */
+  readonly #shards: Shards | undefined
   readonly #sweeps: Sweeps
   readonly #ahead: () => number
   /** Of the channels that are followed, by name. */
@@ -87,6 +90,7 @@ export class RedisBroker implements Broker {
     const changed = () => this.#changed()
     this.#commands = new Commands(client, this.#deadlines, changed)
     this.#feeds = new Feeds(() => dialFeeds(client, this.#commands.connection), this.#deadlines, changed)
+    this.#shards = this.#shardsOf(this.#commands.connection)
   }
 
   get status(): BrokerStatus {
@@ -111,7 +115,7 @@ export class RedisBroker implements Broker {
 
   async subscribe(channel: BrokerChannel, listener: FeedListener): Promise<Feed> {
     const { name } = channel
-    const stop = await this.#feeds.listen(this.#keysOf(channel).feed, told => {
+    const stop = await this.#listen(this.#keysOf(channel).feed, told => {
       this.#heard(channel, told)
       listener(told.epoch, told.change)
     })
@@ -178,6 +182,7 @@ export class RedisBroker implements Broker {
     this.#listeners.clear()
     this.#commands.close()
     this.#feeds.close()
+    this.#shards?.close()
     this.#deadlines.clear()
     this.#known.clear()
     this.#followers.clear()
@@ -185,8 +190,39 @@ export class RedisBroker implements Broker {
 
   /** What nobody remembers is told without a script. */
   async #tell(channel: BrokerChannel, key: string | undefined, body: Buffer | undefined): Promise<Position> {
-    await this.#commands.tell(this.#keysOf(channel).feed, messageOf(key, body))
+    await this.#commands.tell(run => this.#telling(run), this.#keysOf(channel).feed, messageOf(key, body))
     return [null, 0]
+  }
+
+  /** The command by which changes are told. */
+  #telling(run: Run): string {
+    return run.sharded && this.#settings.sharded ? 'SPUBLISH' : 'PUBLISH'
+  }
+
+  /** Whoever publishes may tell in either way: a fleet in which some do so in one and some in the other loses nothing. */
+  async #listen(feed: string, listener: (told: Told) => void): Promise<() => void> {
+    const stop = await this.#feeds.listen(feed, listener)
+    if (!this.#shards) return stop
+    try {
+      const stopShard = await this.#shards.listen(feed, listener)
+      return () => {
+        stop()
+        stopShard()
+      }
+    } catch (error) {
+      stop()
+      throw error
+    }
+  }
+
+  #shardsOf(cluster: RedisClient): Shards | undefined {
+    if (!isCluster(cluster)) return undefined
+    return new Shards({
+      cluster,
+      deadlines: this.#deadlines,
+      exist: () => this.#commands.sharded(),
+      renewed: () => this.#compare(),
+    })
   }
 
   /** The newest position; what is due by then is done. */
@@ -217,7 +253,7 @@ export class RedisBroker implements Broker {
   ): Promise<Reply> {
     const { memory, feed } = this.#keysOf(channel)
     const reply = await this.#commands.run(script, [...memory, ...more], run => [
-      `${this.#wordsOf(channel, run)} ${what} PUBLISH ${feed}`,
+      `${this.#wordsOf(channel, run)} ${what} ${this.#telling(run)} ${feed}`,
       ...args,
     ])
     return replyOf(reply)
@@ -266,6 +302,11 @@ export class RedisBroker implements Broker {
     if (status === this.#status) return
     this.#status = status
     for (const listener of this.#listeners) listener(status)
+  }
+
+  /** A part of the engine was away, and is back: whoever follows channels compares positions. */
+  #compare(): void {
+    if (this.#status === 'up') for (const listener of this.#listeners) listener('up')
   }
 }
 

@@ -109,7 +109,7 @@ export interface Broker {
   renew(channel: BrokerChannel, held: ReadonlyMap<string, number>, leaseMs: number): Promise<readonly string[]>
   /** Whether the engine can be reached now. */
   readonly status: BrokerStatus
-  /** Calls `listener` whenever that changes; returns how to stop it. */
+  /** Calls `listener` whenever that changes, and with `up` when a part of the engine is back; returns how to stop it. */
   onStatus(listener: (status: BrokerStatus) => void): () => void
   /** Ends all feeds and timers. */
   close(): Promise<void>
