@@ -54,6 +54,17 @@ export class Running {
     return (await this.#ask({ do: 'settle' })).rss
   }
 
+  /** Has the server hold as much as an application does, until it is told not to. */
+  async fill(): Promise<void> {
+    await this.#ask({ do: 'fill' })
+    await this.#ask({ do: 'settle' })
+  }
+
+  async empty(): Promise<void> {
+    await this.#ask({ do: 'empty' })
+    await this.#ask({ do: 'settle' })
+  }
+
   /** Publishes so many messages in one tick. */
   publish(times: number, to?: To): Promise<Usage> {
     return this.#ask({ do: 'publish', times, to })

@@ -1,5 +1,8 @@
 import { WebSocket } from 'ws'
 
+/** What is larger travels by itself. */
+const JOINED_BYTES = 65_536
+
 /** One connection that speaks a peer's wire by hand, so that no client library is measured along with the server. */
 export abstract class Client {
   /** An answer to a call, an echo, a stream or a subscription came. */
@@ -101,6 +104,7 @@ export abstract class Client {
   readonly #flush = (): void => {
     const frames = this.#waiting
     this.#waiting = []
-    this.#ws.send(frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames))
+    if (frames.some(({ length }) => length > JOINED_BYTES)) for (const frame of frames) this.#ws.send(frame)
+    else this.#ws.send(frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames))
   }
 }

@@ -2,7 +2,7 @@ import { MESSAGE, type Message } from '../work.ts'
 
 /** What the bench asks a server for, over IPC. */
 export type Ask =
-  | { readonly id: number; readonly do: 'usage' | 'settle' }
+  | { readonly id: number; readonly do: 'usage' | 'settle' | 'fill' | 'empty' }
   | { readonly id: number; readonly do: 'publish'; readonly times: number; readonly to?: To | undefined }
   | { readonly id: number; readonly do: 'flood'; readonly flood: Flood }
 
@@ -39,6 +39,11 @@ export const PORT = Number(process.env['BENCH_PORT'] ?? 0)
 
 const ROOM = 'lobby'
 
+/** What an application has in memory beside its connections: some 20 MB. */
+const OBJECTS = 200_000
+
+const application: object[] = []
+
 /** Between two bursts of a flood. */
 const BURST_MS = 4
 
@@ -51,10 +56,16 @@ export function host({ port, publish }: Hosted): void {
     else if (ask.do === 'flood') await flood(publish, ask.flood)
     // Only where memory is the question: elsewhere it would be counted among the costs.
     else if (ask.do === 'settle') globalThis.gc?.()
+    else if (ask.do === 'fill') fill()
+    else if (ask.do === 'empty') application.length = 0
     const { user, system } = process.cpuUsage()
     process.send?.({ id: ask.id, usage: { cpu: user + system, rss: process.memoryUsage.rss(), began } })
   })
   process.send?.({ port })
+}
+
+function fill(): void {
+  for (let i = 0; i < OBJECTS; i++) application.push({ id: i, among: [i] })
 }
 
 async function flood(publish: Hosted['publish'], { rate, ms }: Flood): Promise<void> {
