@@ -52,19 +52,27 @@ function canonicalObject(value: object, depth: number, budget: { nodes: number }
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null)
     throw new TypeError('only plain objects are compared by value')
-  const entries = Object.entries(value).filter(([, item]) => item !== undefined)
-  entries.sort(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(
-    entries.map(([key, item]) => {
-      budget.nodes -= key.length
-      return [key, canonical(item, depth + 1, budget)]
-    }),
-  )
+  const entries: [string, unknown][] = []
+  for (const [key, item] of Object.entries(value)) {
+    if (item === undefined) continue
+    budget.nodes -= key.length
+    entries.push([key, canonical(item, depth + 1, budget)])
+  }
+  if (entries.length > 1) entries.sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries)
 }
 
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** By hand: what browsers and Node share speaks another alphabet, and takes strings. */
 function base64url(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
+  let text = ''
+  let bits = 0
+  let open = 0
+  for (const byte of bytes) {
+    bits = ((bits << 8) | byte) & 0xffff
+    open += 8
+    for (; open >= 6; open -= 6) text += ALPHABET[(bits >> (open - 6)) & 63]
+  }
+  return open === 0 ? text : text + ALPHABET[(bits << (6 - open)) & 63]
 }

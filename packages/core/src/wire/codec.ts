@@ -150,14 +150,19 @@ function encode(value: unknown): Uint8Array {
   }
 }
 
-/** The frame of which some fields are encoded already. */
+/** The frame of which some fields are encoded already; those between them are encoded together. */
 function joined(fields: readonly unknown[]): Uint8Array {
   const parts: Uint8Array[] = []
   let size = 1
-  for (const field of fields) {
-    const part = field instanceof Encoded ? field.bytes : encode(field).slice()
+  for (let at = 0; at < fields.length; ) {
+    const field = fields[at]
+    let end = at + 1
+    if (!(field instanceof Encoded)) while (end < fields.length && !(fields[end] instanceof Encoded)) end += 1
+    // An array of so few has one byte before what is in it.
+    const part = field instanceof Encoded ? field.bytes : encode(fields.slice(at, end)).slice(1)
     parts.push(part)
     size += part.length
+    at = end
   }
   const bytes = new Uint8Array(size)
   bytes[0] = 0x90 | fields.length
