@@ -1,6 +1,6 @@
 import type { BrokerChannel } from '@tautline/server'
 
-/** The names that a channel has in the engine. All of its keys share a hash tag: in a cluster, one node has them all. */
+/** The names that a channel has in the engine. All of them share a hash tag: in a cluster, one node has them all. */
 export interface ChannelKeys {
   /** Keys of its memory, in the order in which scripts take them; the first is the meta key. */
   readonly memory: readonly string[]

@@ -1,7 +1,8 @@
 import type { Deadlines } from '@tautline/core/wire'
-import type { Cluster, Redis } from 'ioredis'
-import { dialShard, nodeOf } from './client.ts'
+import type { Cluster } from 'ioredis'
+import { nodeOf } from './client.ts'
 import { notSent } from './failures.ts'
+import { dialLine, ignore, type Line } from './lines.ts'
 import { slotOf } from './slots.ts'
 import { type Told, toldOf } from './told.ts'
 
@@ -15,17 +16,6 @@ const AT_ONCE = 500
 const MOVES = 3
 
 type Listener = (told: Told) => void
-
-/** A connection to a master. */
-interface Line {
-  readonly key: string
-  readonly connection: Redis
-  /** Resolves when the engine has answered; rejects when it is gone before. */
-  readonly ready: Promise<void>
-  /** Whether the engine has ended subscriptions whose slot moved. It is not said which. */
-  moved: boolean
-  busy: boolean
-}
 
 interface Followed {
   readonly slot: number
@@ -160,19 +150,10 @@ export class Shards {
   #dial(key: string): Line | undefined {
     const node = nodeOf(this.#parts.cluster, key)
     if (!node) return undefined
-    const connection = dialShard(node)
-    const ready = new Promise<void>((resolve, reject) => {
-      connection.once('ready', resolve)
-      connection.once('end', () => reject(notSent('the connection is lost')))
+    const line = dialLine(key, node, {
+      tell: (from, feed, message) => this.#tell(from, feed, message),
+      lost: gone => this.#lost(gone),
     })
-    ready.catch(ignore)
-    const line = { key, connection, ready, moved: false, busy: false }
-    connection.on('error', ignore)
-    connection.on('end', () => this.#lost(line))
-    connection.on('moved', () => {
-      line.moved = true
-    })
-    connection.on('smessageBuffer', (feed: Buffer, message: Buffer) => this.#tell(line, feed.toString(), message))
     this.#lines.set(key, line)
     return line
   }
@@ -273,6 +254,3 @@ export class Shards {
 function hasMoved(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('MOVED ')
 }
-
-/** A connection says the same by its end. */
-function ignore(): void {}
