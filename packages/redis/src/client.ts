@@ -1,12 +1,12 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
-import { SILENCE_MS } from './silence.ts'
 
 /** A client of `ioredis`: of one server (also by Sentinel), or of a cluster. */
 export type RedisClient = Redis | Cluster
 
 type ClusterNodeOptions = NonNullable<NonNullable<Parameters<Cluster['duplicate']>[1]>['redisOptions']>
 
-/** An engine is dialled again at most so many ms after it was lost. */
+/** A silent engine is given up after so many ms, and dialled again at most so many ms after it was lost. */
+const SILENCE_MS = 3_000
 const RETRY_MS = 500
 
 /**
@@ -58,9 +58,9 @@ export function dbOf(client: RedisClient): number {
   return isCluster(client) ? 0 : (client.options.db ?? 0)
 }
 
-/** A connection for commands. That of one server has to be looked at by a {@link Silence}. */
+/** A connection for commands. */
 export function dialCommands(client: RedisClient): RedisClient {
-  if (!isCluster(client)) return client.duplicate({ ...OWN, socketTimeout: undefined })
+  if (!isCluster(client)) return client.duplicate(OWN)
   const { retryStrategy: _, enableOfflineQueue: __, readOnly: ___, ...redisOptions } = OWN
   return client.duplicate([], {
     lazyConnect: false,

@@ -4,7 +4,6 @@ import type { Cluster } from 'ioredis'
 import { dialCommands, isCluster, type RedisClient } from './client.ts'
 import { failed, notSent } from './failures.ts'
 import type { Script } from './scripts.ts'
-import { Silence } from './silence.ts'
 
 /** So much may be under way at a time: beyond it, nothing more is sent. */
 const MOST_COMMANDS = 20_000
@@ -41,7 +40,6 @@ export class Commands {
   readonly connection: RedisClient
   readonly #deadlines: Deadlines
   readonly #changed: () => void
-  readonly #silence = new Silence()
   #state: State = { kind: 'dialling' }
   #underWay = 0
   #bytes = 0
@@ -187,13 +185,10 @@ export class Commands {
     this.#changed()
   }
 
-  /** With something under way, silence is noticed: here, and in a cluster by `ioredis`. */
+  /** With something under way, silence is noticed: `ioredis` gives the connection up. */
   #ping(): void {
     if (this.#state.kind === 'closed') return
-    for (const node of nodesOf(this.connection)) {
-      if (!isCluster(this.connection) && node.stream) this.#silence.look(node.stream)
-      if (node.status === 'ready') node.ping().catch(ignore)
-    }
+    for (const node of nodesOf(this.connection)) if (node.status === 'ready') node.ping().catch(ignore)
     this.#deadlines.add(PING_MS, () => this.#ping())
   }
 }
