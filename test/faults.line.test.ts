@@ -92,7 +92,7 @@ describe.concurrent.each(SEEDS)('a line, seed %i,', seed => {
     await ada.subscribe('log', 'a')
     const call = (name: string, idempotencyKey?: string) => {
       world.record({ kind: 'called', call: name, idempotent: false })
-      return ada.api.once({ call: name, ms: 50 }, { idempotencyKey })
+      return ada.api.once({ call: name, ms: 500 }, { idempotencyKey })
     }
     const told = safe(call('without a key'))
     const kept = call('with a key', 'key')
