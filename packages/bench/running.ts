@@ -54,14 +54,9 @@ export class Running {
     return (await this.#ask({ do: 'settle' })).rss
   }
 
-  /** Has the server hold as much as an application does, until it is told not to. */
+  /** Has the server hold as much as an application does. */
   async fill(): Promise<void> {
     await this.#ask({ do: 'fill' })
-    await this.#ask({ do: 'settle' })
-  }
-
-  async empty(): Promise<void> {
-    await this.#ask({ do: 'empty' })
     await this.#ask({ do: 'settle' })
   }
 

@@ -62,7 +62,8 @@ ${growths.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('
   connections, one stream after another of 1,000 items out of an async generator. *Connect*: connection, first call, goodbye.
   *Echo*: 1 KiB less than 1 MiB of binary, there and back, while the server holds 200,000 objects more (some 20 MB), as an
   application does. In an empty one it would tell of V8 instead, which never marks what lives in up to 8 MB, but does so
-  every few echoes between 8 and 12: with 2 MB more, the floor takes 1.6 times as long, now and then twice.
+  every few echoes between 8 and 12: with 2 MB more, the floor takes 1.6 times as long. The server is a new one: after
+  much other work the floor was seen to take three times as long, and so was Tautline.
 - *Memory* is what the process holds in all (RSS, after a garbage collection), of 3,000 connections that are made beside
   1,000 others, and do nothing.
 - Handlers are the same plain functions everywhere, and synchronous.

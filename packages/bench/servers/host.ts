@@ -2,7 +2,7 @@ import { MESSAGE, type Message } from '../work.ts'
 
 /** What the bench asks a server for, over IPC. */
 export type Ask =
-  | { readonly id: number; readonly do: 'usage' | 'settle' | 'fill' | 'empty' }
+  | { readonly id: number; readonly do: 'usage' | 'settle' | 'fill' }
   | { readonly id: number; readonly do: 'publish'; readonly times: number; readonly to?: To | undefined }
   | { readonly id: number; readonly do: 'flood'; readonly flood: Flood }
 
@@ -57,7 +57,6 @@ export function host({ port, publish }: Hosted): void {
     // Only where memory is the question: elsewhere it would be counted among the costs.
     else if (ask.do === 'settle') globalThis.gc?.()
     else if (ask.do === 'fill') fill()
-    else if (ask.do === 'empty') application.length = 0
     const { user, system } = process.cpuUsage()
     process.send?.({ id: ask.id, usage: { cpu: user + system, rss: process.memoryUsage.rss(), began } })
   })
