@@ -143,8 +143,12 @@ export class RedisBroker implements Broker {
     return pageOf(reply, kind === 'latest' ? LASTS_BYTES : 0)
   }
 
-  heads(channels: readonly BrokerChannel[]): Promise<readonly Position[]> {
-    return Promise.all(channels.map(channel => this.#head(channel)))
+  /** While one master of a cluster is gone, the channels of all others are compared all the same. */
+  async heads(channels: readonly BrokerChannel[]): Promise<readonly (Position | undefined)[]> {
+    const looked = await Promise.allSettled(channels.map(channel => this.#head(channel)))
+    const failed = looked.filter(head => head.status === 'rejected')
+    if (failed[0] && failed.length === looked.length) throw failed[0].reason
+    return looked.map(head => (head.status === 'fulfilled' ? head.value : undefined))
   }
 
   async renew(channel: BrokerChannel, held: ReadonlyMap<string, number>, leaseMs: number): Promise<readonly string[]> {

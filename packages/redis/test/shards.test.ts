@@ -36,6 +36,28 @@ tool.describe('a cluster that tells by shards', () => {
     return broker
   }
 
+  test('of which one master is gone looks at the channels of all others', { timeout: 30_000 }, async () => {
+    const some = await RedisCluster.start(3, ['--cluster-require-full-coverage', 'no'])
+    const broker = redis(some.client())
+    try {
+      const channels = NAMES.map(name => ({ name, retain: LOG }))
+      for (const channel of channels) await broker.publish(channel, { body })
+      const [gone] = some.nodes
+      const homes = await Promise.all(
+        channels.map(channel => some.masterOf(slotOf(keysOf('tautline', 0, channel).feed))),
+      )
+      await gone?.kill()
+      const heads = await broker.heads(channels)
+      expect(heads.map(head => head?.[1])).toEqual(homes.map(home => (home === gone ? undefined : 1)))
+      await expect(broker.heads(channels.filter((_, i) => homes[i] === gone))).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+      })
+    } finally {
+      await broker.close()
+      await some.end()
+    }
+  })
+
   /** How often a broker heard of a channel. */
   async function hear(broker: Broker, channel: BrokerChannel): Promise<{ times: number }> {
     const heard = { times: 0 }

@@ -100,8 +100,11 @@ export interface Broker {
   subscribe(channel: BrokerChannel, listener: FeedListener): Promise<Feed>
   /** Reads a channel that retains something. Of a `latest`, each key's newest change alone is there. */
   read(channel: BrokerChannel, from: From, limit: PageLimit): Promise<Page>
-  /** The newest position of each channel. */
-  heads(channels: readonly BrokerChannel[]): Promise<readonly Position[]>
+  /**
+   * The newest position of each channel; `undefined` where that part of the engine cannot be reached, and rejects when none
+   * can.
+   */
+  heads(channels: readonly BrokerChannel[]): Promise<readonly (Position | undefined)[]>
   /**
    * Renews the leases of keys whose newest message still has the given offset. Resolves with the keys of which that is
    * not true.

@@ -66,7 +66,7 @@ export class GuardedBroker implements Broker {
     return this.#ask(() => this.#broker.read(channel, from, limit))
   }
 
-  heads(channels: readonly BrokerChannel[]): Promise<readonly Position[]> {
+  heads(channels: readonly BrokerChannel[]): Promise<readonly (Position | undefined)[]> {
     return this.#ask(() => this.#broker.heads(channels))
   }
 

@@ -1,4 +1,4 @@
-import { TautlineError, type TopicEntry } from '@tautline/core'
+import { channelOf, TautlineError, type TopicEntry } from '@tautline/core'
 import { expect, test } from 'vitest'
 import { VirtualClock } from '../../testing/src/clock.ts'
 import { channelRef } from '../src/publications.ts'
@@ -180,6 +180,23 @@ test('a lost last message is found within 10 s, by comparing', async () => {
   await clock.advance(10_500)
   expect(guest.news()).toEqual(['m1:one'])
   await house.end(guest)
+})
+
+test('it is found though another part of the engine cannot be reached', async () => {
+  const { clock, broker, house } = faulty()
+  const [here, apart] = [new Guest(house), new Guest(house)]
+  here.subscribe('log', undefined, 'here')
+  apart.subscribe('log', undefined, 'apart')
+  await clock.settle()
+  broker.apart.add(channelOf('log', 'apart'))
+  broker.fates.push('lost', 'lost')
+  for (const room of ['apart', 'here']) await house.publish(rooms.log, 'one', { room })
+  await clock.advance(10_500)
+  expect([here.news(), apart.news()]).toEqual([['m1:one'], []])
+  broker.apart.clear()
+  await clock.advance(10_500)
+  expect(apart.news()).toEqual(['m1:one'])
+  await house.end(here, apart)
 })
 
 test('it is found at once when the engine can be reached again', async () => {

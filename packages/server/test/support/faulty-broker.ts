@@ -29,6 +29,8 @@ export class FaultyBroker implements Broker {
   /** How the next deliveries fare; all is told when it is empty. */
   readonly fates: Fate[] = []
   readonly failures = new Map<Method, Failure>()
+  /** Names of channels in a part of the engine that cannot be reached. */
+  readonly apart = new Set<string>()
   /** Answers to reads and to questions about heads take so long, in ms. */
   readMs = 0
   /** What a feed tells takes so long, in ms. */
@@ -93,11 +95,11 @@ export class FaultyBroker implements Broker {
     })
   }
 
-  heads(channels: readonly BrokerChannel[]): Promise<readonly Position[]> {
+  heads(channels: readonly BrokerChannel[]): Promise<readonly (Position | undefined)[]> {
     return this.#call('heads', async () => {
       const heads = await this.inner.heads(channels)
       await this.#wait(this.readMs)
-      return heads
+      return heads.map((head, i) => (this.apart.has(channels[i]?.name ?? '') ? undefined : head))
     })
   }
 
