@@ -21,9 +21,13 @@ function byHand(engine: EngineName, work: string, name: string, note: string): E
   return { engine, name, floor: name, server: `engine-${engine}`, connect: url => new FloorClient(url), note, env }
 }
 
+/** What the floors do not. */
+const KEEPS =
+  '; its publisher learns epoch and offset, what is kept has limits in bytes and a time, and an engine that has lost something is noticed'
+
 function tautline(engine: EngineName, floor: string, retains: boolean): EngineSubject {
   const name = `Tautline, ${retains ? 'a log of 500' : 'nothing retained'}, on ${engine}`
-  const note = 'validated, encoded once; the other node holds one subscription and decodes nothing'
+  const note = `validated, encoded once; the other node holds one subscription and decodes nothing${retains ? KEEPS : ''}`
   const env = { ENGINE: engine, ENGINE_RETAINS: retains ? '1' : '' }
   const connect = (url: string) => new TautlineClient(url)
   return { engine, name, floor, server: 'engine-tautline', connect, note, env, ship: SHIP }
@@ -40,7 +44,12 @@ export const ENGINE_SUBJECTS: readonly EngineSubject[] = [
   byHand('redis', 'publish', PUBLISH, 'who was not there misses it, and nobody knows'),
   tautline('redis', PUBLISH, false),
   byHand('redis', 'multi', '`XADD`, `PUBLISH` in `MULTI`', 'kept, but a reader cannot tell what it has missed'),
-  byHand('redis', 'script', SCRIPT, 'kept and numbered: the least with which nothing is lost without notice'),
+  byHand(
+    'redis',
+    'script',
+    SCRIPT,
+    'kept and numbered: the least with which a listener that stays sees what it missed; one that comes back does not see that an engine was emptied',
+  ),
   tautline('redis', SCRIPT, true),
   byHand('nats', 'core', CORE, 'who was not there misses it, and nobody knows'),
   tautline('nats', CORE, false),

@@ -27,17 +27,23 @@ async function publish(times: number, frame: () => Uint8Array): Promise<void> {
 }
 
 const subscribers = new Set<WebSocket>()
-connection.subscribe(FEED, {
-  callback(_, { data }) {
-    for (const ws of subscribers) ws.send(data)
-  },
-})
-await connection.flush()
+let following: Promise<void> | undefined
+
+function follow(): Promise<void> {
+  connection.subscribe(FEED, {
+    callback(_, { data }) {
+      for (const ws of subscribers) ws.send(data)
+    },
+  })
+  return connection.flush()
+}
 
 const server = new WebSocketServer({ port: PORT, host: '127.0.0.1', maxPayload: 1_048_576, perMessageDeflate: false })
 server.on('connection', ws => {
-  // It is asked for nothing else.
-  ws.on('message', () => {
+  // It is asked for nothing else. A node that nobody listens on does not listen either.
+  ws.on('message', async () => {
+    following ??= follow()
+    await following
     subscribers.add(ws)
     ws.send(encode([1]))
   })

@@ -35,7 +35,6 @@ feeds.on('messageBuffer', (_: Buffer, message: Buffer) => {
   const frame = work === 'script' ? numberedFrame(message) : message
   for (const ws of subscribers) ws.send(frame)
 })
-await feeds.subscribe(FEED)
 
 /** Of a frame behind its number: it must be the next one, or something was missed. */
 function numberedFrame(message: Buffer): Buffer {
@@ -48,8 +47,9 @@ function numberedFrame(message: Buffer): Buffer {
 
 const server = new WebSocketServer({ port: PORT, host: '127.0.0.1', maxPayload: 1_048_576, perMessageDeflate: false })
 server.on('connection', ws => {
-  // It is asked for nothing else.
-  ws.on('message', () => {
+  // It is asked for nothing else. A node that nobody listens on does not listen either.
+  ws.on('message', async () => {
+    await feeds.subscribe(FEED)
     subscribers.add(ws)
     ws.send(encode([1]))
   })
