@@ -65,7 +65,8 @@ function draw(): void {
     made.dataset['state'] = state
     made.dataset['pid'] = String(pid)
     made.dataset['here'] = String(here?.pid === pid && state !== 'gone')
-    const words = state === 'gone' ? WORDS.gone : `${WORDS[state]}, ${sessions} ${sessions === 1 ? 'session' : 'sessions'}`
+    const words =
+      state === 'gone' ? WORDS.gone : `${WORDS[state]}, ${sessions} ${sessions === 1 ? 'session' : 'sessions'}`
     const span = made.querySelector('.words')
     if (span) span.textContent = words
     for (const button of made.querySelectorAll('button')) button.disabled = state !== 'serving'
