@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/transport-node'
 import { TautlineError } from '@tautline/core'
-import { type Clock, Deadlines, type Position } from '@tautline/core/wire'
+import { type Clock, Deadlines, type Position, Soonest } from '@tautline/core/wire'
 import type {
   Broker,
   BrokerChannel,
@@ -25,7 +25,6 @@ import { subjectsOf } from './names.ts'
 import { type NatsOptions, type NatsSettings, settingsOf } from './options.ts'
 import { Store } from './store.ts'
 import { Stream } from './stream.ts'
-import { Sweeps } from './sweeps.ts'
 import { changesOf, headersOfKey, toldOf, unretainedOf } from './told.ts'
 
 /** Width of the slots of a broker's deadlines, in ms. */
@@ -63,7 +62,8 @@ export class NatsBroker implements Broker {
   readonly #feeds = new Feeds()
   readonly #load = new Load()
   readonly #janitor: Janitor
-  readonly #sweeps: Sweeps
+  /** What is due in a stream that knows nothing of it. Every process that follows a channel tries; the first one does it. */
+  readonly #sweeps: Soonest
   readonly #followers = new Map<string, number>()
   readonly #listeners = new Set<(status: BrokerStatus) => void>()
   #status: BrokerStatus = 'down'
@@ -76,7 +76,7 @@ export class NatsBroker implements Broker {
     this.#settings = settings
     this.#clock = clock
     this.#deadlines = new Deadlines(clock, RESOLUTION_MS)
-    this.#sweeps = new Sweeps(this.#deadlines)
+    this.#sweeps = new Soonest(this.#deadlines)
     this.#line = new Line({
       options: connectionOptionsOf(client),
       deadlines: this.#deadlines,

@@ -1,5 +1,5 @@
 import { TautlineError } from '@tautline/core'
-import { type Clock, Deadlines, type Position } from '@tautline/core/wire'
+import { type Clock, Deadlines, type Position, Soonest } from '@tautline/core/wire'
 import type {
   Broker,
   BrokerChannel,
@@ -22,7 +22,6 @@ import { checkName, type RedisOptions, type RedisSettings, settingsOf } from './
 import { pageOf, type Reply, replyOf } from './replies.ts'
 import { type Script, scripts } from './scripts.ts'
 import { Shards } from './shards.ts'
-import { Sweeps } from './sweeps.ts'
 import { messageOf, type Told } from './told.ts'
 
 /** Width of the slots of a broker's deadlines, in ms. */
@@ -67,7 +66,11 @@ export class RedisBroker implements Broker {
   readonly #feeds: Feeds
   /** Of a cluster. */
   readonly #shards: Shards | undefined
-  readonly #sweeps: Sweeps
+  /**
+   * What is due in an engine that acts only when it is asked. Every process that follows a channel asks, at the time it
+   * was told; the first one finds something.
+   */
+  readonly #sweeps: Soonest
   readonly #ahead: () => number
   /** Of the channels that are followed, by name. */
   readonly #known = new Map<string, Known>()
@@ -86,7 +89,7 @@ export class RedisBroker implements Broker {
     this.#db = dbOf(client)
     this.#ahead = ahead
     this.#deadlines = new Deadlines(settings.clock, RESOLUTION_MS)
-    this.#sweeps = new Sweeps(this.#deadlines)
+    this.#sweeps = new Soonest(this.#deadlines)
     const changed = () => this.#changed()
     this.#commands = new Commands(client, this.#deadlines, changed)
     this.#feeds = new Feeds(() => dialFeeds(client, this.#commands.connection), this.#deadlines, changed)
