@@ -1,12 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { type AddressInfo, connect, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { connect } from 'node:net'
 import { setTimeout as pass } from 'node:timers/promises'
 import { type Broker, TautlineError } from '@tautline/server'
 import { findBinary, type ToolName, tools } from '../../scripts/tools.ts'
+import { EngineProcess, freePort } from './engine-process.ts'
 
 /** How long an engine may take to listen, in ms. */
 const BEGIN_MS = 30_000
@@ -56,30 +53,19 @@ export function isAway(error: unknown): boolean {
   return error instanceof TautlineError && error.code === 'UNAVAILABLE'
 }
 
-const running = new Set<Engine>()
-// Also those of tests that failed half-way.
-process.once('exit', () => {
-  for (const engine of running) engine.abandon()
-})
-
-/** An engine of the test's own, on a free port, in a directory that goes with it. */
-export class Engine implements EngineAddress {
+/** One of them, on a free port. */
+export class Engine extends EngineProcess implements EngineAddress {
   readonly name: EngineName
-  readonly port: number
-  readonly #process: ChildProcess
-  readonly #dir: string
 
-  private constructor(name: EngineName, port: number, dir: string) {
+  private constructor(name: EngineName, port: number) {
+    super(name, port)
     this.name = name
-    this.port = port
-    this.#dir = dir
     const { binary } = tools[name]
-    this.#process = spawn(findBinary(binary) ?? binary, kinds[name].args(port, dir), { stdio: 'ignore' })
-    running.add(this)
+    this.spawn(findBinary(binary) ?? binary, kinds[name].args(port, this.dir))
   }
 
   static async start(name: EngineName): Promise<Engine> {
-    const engine = new Engine(name, await freePort(), mkdtempSync(join(tmpdir(), `tautline-${name}-`)))
+    const engine = new Engine(name, await freePort())
     const end = performance.now() + BEGIN_MS
     while (!(await listens(engine.port))) {
       if (performance.now() > end) throw new Error(`${name} did not listen within ${BEGIN_MS} ms`)
@@ -87,28 +73,6 @@ export class Engine implements EngineAddress {
     }
     return engine
   }
-
-  async end(): Promise<void> {
-    const gone = once(this.#process, 'exit')
-    this.abandon()
-    await gone
-  }
-
-  /** Ends it without waiting. */
-  abandon(): void {
-    running.delete(this)
-    this.#process.kill('SIGKILL')
-    rmSync(this.#dir, { recursive: true, force: true })
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function listens(port: number): Promise<boolean> {

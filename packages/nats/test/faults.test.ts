@@ -1,6 +1,6 @@
 import { cp, rm } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { House, pass, until } from '../../redis/test/support/house.ts'
+import { House, pass, until } from '../../../test/support/house.ts'
 import { nats } from '../src/nats.ts'
 import { NatsServer, tool } from './support/nats-server.ts'
 

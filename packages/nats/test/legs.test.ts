@@ -1,8 +1,8 @@
 import { randomFrom } from '@tautline/testing'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Chaos } from '../../../test/support/chaos.ts'
-import { House, pass, until } from '../../redis/test/support/house.ts'
-import { shaky } from '../../redis/test/support/shaky-broker.ts'
+import { House, pass, until } from '../../../test/support/house.ts'
+import { shaky } from '../../../test/support/shaky-broker.ts'
 import { nats } from '../src/nats.ts'
 import { NatsServer, tool } from './support/nats-server.ts'
 

@@ -1,7 +1,7 @@
 import { publisher } from '@tautline/server'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { House, rooms, until } from '../../redis/test/support/house.ts'
-import { LeapingClock } from '../../redis/test/support/leaping-clock.ts'
+import { House, rooms, until } from '../../../test/support/house.ts'
+import { LeapingClock } from '../../../test/support/leaping-clock.ts'
 import { nats } from '../src/nats.ts'
 import { NatsServer, tool } from './support/nats-server.ts'
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect } from 'vitest'
-import { LeapingClock } from '../../redis/test/support/leaping-clock.ts'
+import { LeapingClock } from '../../../test/support/leaping-clock.ts'
 import { brokerSuite } from '../../server/test/broker-suite.ts'
 import { NatsBroker } from '../src/nats.ts'
 import { settingsOf } from '../src/options.ts'

@@ -1,10 +1,10 @@
 import type { Broker, BrokerChannel, Retention } from '@tautline/server'
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { until } from '../../../test/support/house.ts'
+import { LeapingClock } from '../../../test/support/leaping-clock.ts'
 import { settingsOf } from '../src/options.ts'
 import { RedisBroker, redis } from '../src/redis.ts'
-import { until } from './support/house.ts'
-import { LeapingClock } from './support/leaping-clock.ts'
 import { RedisServer, tool } from './support/redis-server.ts'
 
 const LATEST: Retention = { kind: 'latest', count: 100, seconds: Number.POSITIVE_INFINITY }

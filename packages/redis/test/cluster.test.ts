@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { House, pass, until } from '../../../test/support/house.ts'
+import { LeapingClock } from '../../../test/support/leaping-clock.ts'
 import { brokerSuite } from '../../server/test/broker-suite.ts'
 import { settingsOf } from '../src/options.ts'
 import { RedisBroker, redis } from '../src/redis.ts'
-import { House, pass, until } from './support/house.ts'
-import { LeapingClock } from './support/leaping-clock.ts'
 import { RedisCluster } from './support/redis-cluster.ts'
 import { tool } from './support/redis-server.ts'
 

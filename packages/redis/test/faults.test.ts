@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '@tautline/core/wire'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { House, pass, until } from '../../../test/support/house.ts'
+import { LeapingClock } from '../../../test/support/leaping-clock.ts'
 import { redis } from '../src/redis.ts'
-import { House, pass, until } from './support/house.ts'
-import { LeapingClock } from './support/leaping-clock.ts'
 import { RedisServer, tool } from './support/redis-server.ts'
 
 const AOF = ['--appendonly', 'yes', '--appendfsync', 'always']

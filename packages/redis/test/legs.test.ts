@@ -3,12 +3,12 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type Clock, systemClock } from '@tautline/core/wire'
 import { randomFrom } from '@tautline/testing'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { House, pass, until } from '../../../test/support/house.ts'
+import { LeapingClock } from '../../../test/support/leaping-clock.ts'
+import { shaky, type Whim, whimsical } from '../../../test/support/shaky-broker.ts'
 import { redis } from '../src/redis.ts'
-import { House, pass, until } from './support/house.ts'
-import { LeapingClock } from './support/leaping-clock.ts'
 import { Legs } from './support/legs.ts'
 import { RedisServer, tool } from './support/redis-server.ts'
-import { shaky, type Whim, whimsical } from './support/shaky-broker.ts'
 
 /** By then a server has compared its positions with the engine's. */
 const COMPARED_MS = 10_000

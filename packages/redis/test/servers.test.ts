@@ -1,9 +1,9 @@
 import { publisher } from '@tautline/server'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { House, rooms, until } from '../../../test/support/house.ts'
+import { LeapingClock } from '../../../test/support/leaping-clock.ts'
 import { settingsOf } from '../src/options.ts'
 import { RedisBroker, redis } from '../src/redis.ts'
-import { House, rooms, until } from './support/house.ts'
-import { LeapingClock } from './support/leaping-clock.ts'
 import { RedisServer, tool } from './support/redis-server.ts'
 
 const LOBBY = { room: 'lobby' }

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect } from 'vitest'
+import { LeapingClock } from '../../../test/support/leaping-clock.ts'
 import { brokerSuite } from '../../server/test/broker-suite.ts'
 import { settingsOf } from '../src/options.ts'
 import { RedisBroker } from '../src/redis.ts'
-import { LeapingClock } from './support/leaping-clock.ts'
 import { RedisServer, tool } from './support/redis-server.ts'
 
 tool.describe('a broker on Redis', () => {

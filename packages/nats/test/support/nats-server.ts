@@ -1,38 +1,28 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { createServer, connect as dial } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { connect as dial } from 'node:net'
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream'
 import { connect, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node'
+import { EngineProcess, freePort } from '../../../../test/support/engine-process.ts'
 import { requireTool } from '../../../../test/support/requires.ts'
 
 /** What runs only where there is a NATS. */
 export const tool = requireTool('nats')
 
 /** A NATS of the test's own, on a free port, in a directory that goes with it. */
-export class NatsServer {
-  readonly port: number
-  /** What it remembers is in here. */
-  readonly dir: string
+export class NatsServer extends EngineProcess {
   /** Where it is asked about itself, over HTTP. */
   readonly #monitor: number
   readonly #config: readonly string[]
-  #process: ChildProcess | undefined
   #admin: NatsConnection | undefined
 
-  private constructor(port: number, monitor: number, dir: string, config: readonly string[]) {
-    this.port = port
+  private constructor(port: number, monitor: number, config: readonly string[]) {
+    super('nats', port)
     this.#monitor = monitor
-    this.dir = dir
     this.#config = config
   }
 
   /** @param config - command line of `nats-server`. */
   static async start(config: readonly string[] = ['-js']): Promise<NatsServer> {
-    const dir = await mkdtemp(join(tmpdir(), 'tautline-nats-'))
-    const server = new NatsServer(await freePort(), await freePort(), dir, config)
+    const server = new NatsServer(await freePort(), await freePort(), config)
     await server.go()
     return server
   }
@@ -58,29 +48,14 @@ export class NatsServer {
   /** Starts it (again), and waits until it takes connections. */
   async go(): Promise<void> {
     const own = ['-a', '127.0.0.1', '-p', String(this.port), '-m', String(this.#monitor), '-sd', this.dir]
-    this.#process = spawn(tool.path, [...own, ...this.#config], { stdio: 'ignore' })
+    this.spawn(tool.path, [...own, ...this.#config])
     while (!(await answers(this.port))) await new Promise(resolve => setTimeout(resolve, 10))
   }
 
-  /** SIGKILL, and it is gone. */
-  async kill(): Promise<void> {
-    const child = this.#process
-    this.#process = undefined
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
-    child.kill('SIGKILL')
-    await once(child, 'exit')
-  }
-
-  /** It neither answers nor ends, or goes on. */
-  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
-    this.#process?.kill(signal)
-  }
-
   /** Ends it and removes what it wrote. */
-  async end(): Promise<void> {
+  override async end(): Promise<void> {
     await this.#admin?.close()
-    await this.kill()
-    await rm(this.dir, { recursive: true, force: true })
+    await super.end()
   }
 }
 
@@ -93,14 +68,4 @@ function answers(port: number): Promise<boolean> {
     })
     socket.once('error', () => resolve(false))
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

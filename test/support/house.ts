@@ -4,7 +4,7 @@ import type { Clock } from '@tautline/core/wire'
 import { anyone, type Broker, type Server, serve } from '@tautline/server'
 import { expect } from 'vitest'
 import * as z from 'zod'
-import { History } from '../../../../test/support/history.ts'
+import { History } from './history.ts'
 
 const Room = z.object({ room: z.string() })
 const Numbered = z.object({ producer: z.string(), seq: z.number() })
