@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
 import { settingsOf } from '../packages/client/src/options.ts'
 import { limitsOf } from '../packages/server/src/limits.ts'
 import { root } from './support/pages.ts'
+import { hasTest } from './support/titles.ts'
 
 const page = 'docs/guarantees.md'
 const text = readFileSync(join(root, page), 'utf8')
@@ -18,8 +18,7 @@ describe('docs/guarantees.md', () => {
   ).filter(({ name }) => name !== 'tested')
 
   test.each(links)('names a test that exists: $name', ({ name, file }) => {
-    const titles = titlesIn(file).filter(title => matches(name, title))
-    expect(titles, `tests of that name in ${file}`).not.toEqual([])
+    expect(hasTest(file, name), `a test of that name in ${file}`).toBe(true)
   })
 
   test('names tests for every promise', () => {
@@ -76,35 +75,4 @@ function inWords(name: string, value: number): string {
       ]
   const unit = /bytes$|^window$|Ms$/i.test(name) ? units.find(([size]) => value % size === 0) : undefined
   return unit ? `${value / unit[0]} ${unit[1]}` : value.toLocaleString('en')
-}
-
-/** Whether a test is meant: an ellipsis stands for what differs from one case to the next. */
-function matches(name: string, title: string): boolean {
-  const literal = name.split('…').map(part => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-  return new RegExp(`^${literal.join('.+')}$`).test(title)
-}
-
-const known = new Map<string, readonly string[]>()
-
-/** The titles of the tests that stand in a file. */
-function titlesIn(file: string): readonly string[] {
-  const titles = known.get(file) ?? findTitles(file)
-  known.set(file, titles)
-  return titles
-}
-
-function findTitles(file: string): readonly string[] {
-  const titles: string[] = []
-  const source = ts.createSourceFile(file, readFileSync(join(root, file), 'utf8'), ts.ScriptTarget.Latest)
-  const visit = (node: ts.Node): void => {
-    if (ts.isCallExpression(node) && /^(it|test)\b/.test(node.expression.getText(source))) {
-      const [title] = node.arguments
-      if (title && (ts.isStringLiteralLike(title) || ts.isTemplateExpression(title))) {
-        titles.push(ts.isStringLiteralLike(title) ? title.text : title.getText(source).slice(1, -1))
-      }
-    }
-    ts.forEachChild(node, visit)
-  }
-  visit(source)
-  return titles
 }
