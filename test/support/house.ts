@@ -105,6 +105,30 @@ export class House {
     this.history.add({ kind: 'subscribed', subscriber: name, channel: 'lobby' })
   }
 
+  /** Everybody at the meeting, as often as somebody who only watches it from a server is told. */
+  watch(server: Server<Rooms, { name: string }>): readonly string[] {
+    const lists: string[] = []
+    this.client(server, 'watcher')
+      .api.meeting(LOBBY)
+      .presence.subscribe(
+        members =>
+          void lists.push(
+            members
+              .map(({ name }) => name)
+              .sort()
+              .join(),
+          ),
+      )
+    return lists
+  }
+
+  /** Brings somebody to the meeting. */
+  async attend(server: Server<Rooms, { name: string }>, name: string): Promise<Client<Rooms>> {
+    const client = this.client(server, name)
+    await client.api.meeting(LOBBY).subscribe(() => undefined).ready
+    return client
+  }
+
   /** Publishes one after the other until the house is told to stop, so many ms apart. */
   publish(publisher: Publisher, producer: string, everyMs: number): void {
     const run = async () => {
