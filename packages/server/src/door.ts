@@ -14,6 +14,8 @@ import { offersTautline, SUBPROTOCOL, type Upgrade, upgrader, type WsSocket } fr
 export interface Hall {
   /** Whether one more client that nobody knows may come in. */
   readonly open: boolean
+  /** Whether it is this server that a client from that address should come to. Asked last, and once per client. */
+  admits(address: string | undefined): boolean
   /** `onKnown` is called when the client has a session. */
   enter(socket: Socket, arrival: Arrival, onKnown: () => void): void
 }
@@ -112,6 +114,7 @@ export class Door {
     if (!mayEnter(origins, arrival, proxies > 0)) return refuse(raw, 403, 'This origin may not connect')
     if (!this.#hall.open) return refuse(raw, 503, 'No room at the moment', RETRY)
     if (!this.#crowd.mayEnter(arrival.address)) return refuse(raw, 429, 'Too many at once', RETRY)
+    if (!this.#hall.admits(arrival.address)) return refuse(raw, 503, 'Another server is better off', RETRY)
     this.#upgrade(request, raw, head, socket => this.#opened(socket, arrival))
   }
 

@@ -4,7 +4,7 @@ import type { Session } from './session.ts'
 import type { Sessions } from './sessions.ts'
 
 /** Clients are asked to leave at this rate, so that their next server is not overrun. */
-const LEAVING_PER_MS = 1
+export const LEAVING_PER_MS = 1
 /** Who has nothing open and has not left so many ms after its slot is sent away. */
 const TARDY_MS = 2_000
 /** How often it is looked who is still there, in ms. */

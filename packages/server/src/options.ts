@@ -10,6 +10,9 @@ import { integerOf, limitsOf, type ServerLimits } from './limits.ts'
 import { type Origins, originsOf } from './origin.ts'
 import type { SessionHandle } from './session-handle.ts'
 
+/** An engine that restarts is back sooner than that, in ms. */
+const BROKER_GRACE_MS = 10_000
+
 /** How a server is made: see {@link serve}. */
 export interface ServeOptions<Context> {
   /**
@@ -36,6 +39,12 @@ export interface ServeOptions<Context> {
   readonly compression?: boolean | undefined
   /** What makes many servers one, and remembers for topics. `memory()` by default. */
   readonly broker?: Broker | undefined
+  /**
+   * When the broker has been away for so many ms, the server sends its clients elsewhere: each is closed once with 4006, and
+   * turned away once with HTTP 503 at the door. Who comes again stays. 10,000 by default; `false` for never, as a server
+   * may want that has no others beside it.
+   */
+  readonly brokerGraceMs?: number | false | undefined
   /** Wrap every call, stream, subscription and publish; the first is the outermost. */
   readonly interceptors?: Interceptors<NoInfer<Context>> | undefined
   /** `output: false` sends what handlers return unchecked, with all that the schema does not name. */
@@ -67,6 +76,8 @@ export interface Settings {
   readonly proxies: number
   readonly compression: boolean
   readonly broker: Broker | undefined
+  /** `undefined` for ever. */
+  readonly brokerGraceMs: number | undefined
   readonly interceptors: readonly Interceptor[]
   readonly validateOutput: boolean
   readonly onSession: ((session: SessionHandle) => unknown) | undefined
@@ -100,6 +111,7 @@ export function settingsOf<Context>(options: ServeOptions<Context>): Settings {
     proxies: integerOf('trustProxy', Number(options.trustProxy ?? 0), 0, 16),
     compression: booleanOf('compression', options.compression),
     broker,
+    brokerGraceMs: graceOf(options.brokerGraceMs),
     interceptors: functions('interceptors', interceptors as readonly unknown[]) as readonly Interceptor[],
     validateOutput: options.validate?.output ?? true,
     onSession: optionalFunction('onSession', options.onSession) as Settings['onSession'],
@@ -108,6 +120,12 @@ export function settingsOf<Context>(options: ServeOptions<Context>): Settings {
     limits: limitsOf(options.limits),
     clock,
   }
+}
+
+function graceOf(ms: number | false = BROKER_GRACE_MS): number | undefined {
+  if (ms === false) return undefined
+  if (Number.isInteger(ms) && ms >= 0 && ms < 2 ** 31) return ms
+  throw new TypeError(`brokerGraceMs must be an integer from 0 to ${2 ** 31 - 1}, or false`)
 }
 
 function booleanOf(name: string, value: unknown = false): boolean {

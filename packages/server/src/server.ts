@@ -8,6 +8,7 @@ import type { Dispatcher } from './dispatch.ts'
 import type { Door, Hall } from './door.ts'
 import { Drain } from './drain.ts'
 import { revoked } from './endings.ts'
+import { Isolation } from './isolation.ts'
 import { integerOf } from './limits.ts'
 import { Newcomer, type NewcomerParts } from './newcomer.ts'
 import type { Settings } from './options.ts'
@@ -46,13 +47,15 @@ export class Server<T = unknown, Context = unknown> implements Publisher {
   readonly #newcomers = new Set<Newcomer>()
   readonly #entrance: NewcomerParts
   readonly #sweep: Sweep
+  readonly #isolation: Isolation | undefined
   #door: Door | undefined
   #drain: Drain | undefined
   #closed: Promise<void> | undefined
 
   /** @internal */
   constructor(parts: ServerParts) {
-    const { sessions, settings, deadlines, authenticator } = parts
+    const { sessions, settings, deadlines, authenticator, broker } = parts
+    const { clock, brokerGraceMs: graceMs } = settings
     this.#parts = parts
     this.#entrance = {
       limits: settings.limits,
@@ -64,7 +67,8 @@ export class Server<T = unknown, Context = unknown> implements Publisher {
         newcomer.onKnown()
       },
     }
-    this.#sweep = new Sweep(settings.clock, (now, stalled) => {
+    this.#isolation = graceMs === undefined ? undefined : new Isolation({ broker, sessions, clock, deadlines, graceMs })
+    this.#sweep = new Sweep(clock, (now, stalled) => {
       sessions.sweep(now, stalled)
       parts.dispatcher.sweep()
       this.#door?.sweep(now, stalled)
@@ -83,6 +87,7 @@ export class Server<T = unknown, Context = unknown> implements Publisher {
       get open() {
         return isOpen()
       },
+      admits: address => this.#isolation?.admits(address) ?? true,
       enter: (socket, arrival, onKnown) => this.#enter(socket, arrival, onKnown),
     })
   }
@@ -176,6 +181,7 @@ export class Server<T = unknown, Context = unknown> implements Publisher {
   close({ withinMs = DRAIN_MS }: { readonly withinMs?: number } = {}): Promise<void> {
     const { sessions, deadlines, settings } = this.#parts
     integerOf('withinMs', withinMs, 0, 2 ** 31 - 1)
+    this.#isolation?.close()
     this.#drain ??= new Drain({ sessions, deadlines, clock: settings.clock })
     this.#drain.within(withinMs)
     this.#closed ??= this.#end(this.#drain)
