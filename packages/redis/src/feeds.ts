@@ -1,7 +1,7 @@
 import type { Deadlines } from '@tautline/core/wire'
 import type { Redis } from 'ioredis'
 import { notSent } from './failures.ts'
-import { type Told, toldOf } from './told.ts'
+import { type Listener, Listeners } from './listeners.ts'
 
 /** Channels that are asked for at once when a connection is new. */
 const AT_ONCE = 500
@@ -11,20 +11,15 @@ const REDIAL_MS = 250
 /** Who asks before the first connection stands waits for it, for so many ms. */
 const PATIENCE_MS = 2_000
 
-type Listener = (told: Told) => void
-
-interface Followed {
-  readonly listeners: Set<Listener>
-  /** Resolves when the engine has confirmed the subscription. */
-  opened: Promise<unknown>
-}
-
 /** The connection on which the engine tells of changes: one subscription per channel, renewed on every new connection. */
 export class Feeds {
   readonly #dial: () => Redis | undefined
   readonly #deadlines: Deadlines
   readonly #changed: () => void
-  readonly #followed = new Map<string, Followed>()
+  readonly #listeners = new Listeners({
+    open: channel => this.#subscribe(channel),
+    leave: channel => this.#unsubscribe(channel),
+  })
   readonly #begun: Promise<void>
   #begin: () => void = () => undefined
   #connection: Redis | undefined
@@ -48,11 +43,6 @@ export class Feeds {
     return this.#state === 'up'
   }
 
-  /** Channels that somebody listens to. */
-  get size(): number {
-    return this.#followed.size
-  }
-
   /**
    * Listens to a channel; resolves, with how to stop, when nothing that is told from now on is missed.
    *
@@ -61,43 +51,23 @@ export class Feeds {
   async listen(channel: string, listener: Listener): Promise<() => void> {
     if (this.#state === 'dialling') await this.#begun
     if (this.#state === 'closed') throw notSent('the broker is closed')
-    const followed = this.#follow(channel)
-    followed.listeners.add(listener)
-    const stop = () => this.#leave(channel, followed, listener)
-    try {
-      await followed.opened
-      return stop
-    } catch (error) {
-      stop()
-      throw notSent('Redis cannot be reached', error)
-    }
+    return this.#listeners.add(channel, listener)
   }
 
   close(): void {
     this.#become('closed')
-    this.#followed.clear()
+    this.#listeners.clear()
     this.#connection?.disconnect()
   }
 
-  #follow(channel: string): Followed {
-    const known = this.#followed.get(channel)
-    if (known) return known
-    const followed: Followed = { listeners: new Set(), opened: this.#subscribe([channel]) }
-    this.#followed.set(channel, followed)
-    return followed
-  }
-
-  #leave(channel: string, followed: Followed, listener: Listener): void {
-    if (!followed.listeners.delete(listener) || followed.listeners.size > 0) return
-    if (this.#followed.get(channel) !== followed) return
-    this.#followed.delete(channel)
-    // A connection that cannot do it takes the subscription with it.
-    this.#connection?.unsubscribe(channel).catch(ignore)
-  }
-
-  async #subscribe(channels: readonly string[]): Promise<void> {
+  async #subscribe(channel: string): Promise<void> {
     if (!this.#connection) throw notSent('Redis cannot be reached')
-    await this.#connection.subscribe(...channels)
+    await this.#connection.subscribe(channel)
+  }
+
+  /** A connection that cannot do it takes the subscription with it. */
+  #unsubscribe(channel: string): void {
+    this.#connection?.unsubscribe(channel).catch(ignore)
   }
 
   #redial(): void {
@@ -112,16 +82,18 @@ export class Feeds {
     connection.on('ready', () => void this.#resubscribe(connection))
     connection.on('close', () => this.#become('down'))
     connection.on('end', () => this.#deadlines.add(REDIAL_MS, () => this.#redial()))
-    connection.on('messageBuffer', (channel: Buffer, message: Buffer) => this.#tell(channel.toString(), message))
+    connection.on('messageBuffer', (channel: Buffer, message: Buffer) =>
+      this.#listeners.tell(channel.toString(), message),
+    )
   }
 
   /** All that is followed, again; only then is it said that the engine is back. */
   async #resubscribe(connection: Redis): Promise<void> {
     this.#become('resubscribing')
     try {
-      const channels = [...this.#followed.keys()]
+      const channels = this.#listeners.feeds()
       for (let i = 0; i < channels.length; i += AT_ONCE) {
-        const some = channels.slice(i, i + AT_ONCE).filter(channel => this.#followed.has(channel))
+        const some = channels.slice(i, i + AT_ONCE).filter(channel => this.#listeners.has(channel))
         if (some.length > 0) await connection.subscribe(...some)
       }
       if (this.#connection === connection && connection.status === 'ready') this.#become('up')
@@ -129,12 +101,6 @@ export class Feeds {
       // The connection is lost, or refuses: on the next one it is tried again.
       connection.disconnect(true)
     }
-  }
-
-  #tell(channel: string, message: Buffer): void {
-    const followed = this.#followed.get(channel)
-    const told = followed && toldOf(message)
-    if (told) for (const listener of followed.listeners) listener(told)
   }
 
   #become(state: 'resubscribing' | 'up' | 'down' | 'closed'): void {

@@ -3,8 +3,8 @@ import type { Cluster } from 'ioredis'
 import { nodeOf } from './client.ts'
 import { notSent } from './failures.ts'
 import { dialLine, ignore, type Line } from './lines.ts'
+import { type Listener, Listeners } from './listeners.ts'
 import { slotOf } from './slots.ts'
-import { type Told, toldOf } from './told.ts'
 
 /** What is not where it belongs is put there this often, in ms. */
 const TEND_MS = 250
@@ -15,14 +15,10 @@ const AT_ONCE = 500
 /** So often is a new subscription sent on to where a slot has moved. */
 const MOVES = 3
 
-type Listener = (told: Told) => void
-
-interface Followed {
+/** Where a feed that is followed belongs, and is. */
+interface Place {
   readonly slot: number
-  readonly listeners: Set<Listener>
-  /** Resolves when the engine has confirmed the first subscription. */
-  opened: Promise<void>
-  /** Where the engine confirmed it. */
+  /** Where the engine confirmed the subscription. */
   line: Line | undefined
 }
 
@@ -43,7 +39,12 @@ export interface ShardsParts {
  */
 export class Shards {
   readonly #parts: ShardsParts
-  readonly #followed = new Map<string, Followed>()
+  readonly #listeners = new Listeners({
+    open: feed => this.#follow(feed),
+    leave: feed => this.#leave(feed),
+  })
+  /** Of every feed that is followed. */
+  readonly #places = new Map<string, Place>()
   readonly #lines = new Map<string, Line>()
   /** Followed, and not where they belong. */
   readonly #displaced = new Set<string>()
@@ -65,57 +66,40 @@ export class Shards {
   async listen(feed: string, listener: Listener): Promise<() => void> {
     if (!(await this.#parts.exist())) return ignore
     if (this.#isClosed) throw notSent('the broker is closed')
-    const followed = this.#follow(feed)
-    followed.listeners.add(listener)
-    const stop = () => this.#leave(feed, followed, listener)
-    try {
-      await followed.opened
-      return stop
-    } catch (error) {
-      stop()
-      throw notSent('Redis cannot be reached', error)
-    }
+    return this.#listeners.add(feed, listener)
   }
 
   close(): void {
     this.#isClosed = true
-    this.#followed.clear()
+    this.#listeners.clear()
+    this.#places.clear()
     this.#displaced.clear()
     for (const { connection } of this.#lines.values()) connection.disconnect()
     this.#lines.clear()
   }
 
-  #follow(feed: string): Followed {
-    const known = this.#followed.get(feed)
-    if (known) return known
-    const followed: Followed = {
-      slot: slotOf(feed),
-      listeners: new Set(),
-      opened: Promise.resolve(),
-      line: undefined,
-    }
-    this.#followed.set(feed, followed)
-    followed.opened = this.#open(feed, followed)
-    return followed
+  #follow(feed: string): Promise<void> {
+    const place = { slot: slotOf(feed), line: undefined }
+    this.#places.set(feed, place)
+    return this.#open(feed, place)
   }
 
-  #leave(feed: string, followed: Followed, listener: Listener): void {
-    if (!followed.listeners.delete(listener) || followed.listeners.size > 0) return
-    if (this.#followed.get(feed) !== followed) return
-    this.#followed.delete(feed)
+  #leave(feed: string): void {
+    const line = this.#places.get(feed)?.line
+    this.#places.delete(feed)
     this.#displaced.delete(feed)
     // A connection that cannot do it takes the subscription with it.
-    followed.line?.connection.sunsubscribe(feed).catch(ignore)
+    line?.connection.sunsubscribe(feed).catch(ignore)
   }
 
-  async #open(feed: string, followed: Followed): Promise<void> {
+  async #open(feed: string, place: Place): Promise<void> {
     for (let moves = 0; ; moves++) {
-      const home = this.#homeOf(followed.slot)
+      const home = this.#homeOf(place.slot)
       const line = home === undefined ? undefined : this.#lineTo(home)
       try {
         if (!line) throw notSent('no node is known to have the slot')
         await line.ready
-        return await this.#place(line, feed, followed)
+        return await this.#moveTo(line, feed, place)
       } catch (error) {
         if (moves === MOVES || (line && !hasMoved(error))) throw error
         await this.#locate(feed)
@@ -124,17 +108,17 @@ export class Shards {
   }
 
   /** Subscribes on a line, and then no longer on the one before it. */
-  async #place(line: Line, feed: string, followed: Followed): Promise<void> {
+  async #moveTo(line: Line, feed: string, place: Place): Promise<void> {
     await line.connection.ssubscribe(feed)
-    const now = this.#followed.get(feed)
-    if (now !== followed) {
+    const now = this.#places.get(feed)
+    if (now !== place) {
       // Nobody follows it any more; whoever came back has asked for it again.
       if (!now) line.connection.sunsubscribe(feed).catch(ignore)
       return
     }
     if (this.#lines.get(line.key) !== line) throw notSent('the connection is lost')
-    if (followed.line !== line) followed.line?.connection.sunsubscribe(feed).catch(ignore)
-    followed.line = line
+    if (place.line !== line) place.line?.connection.sunsubscribe(feed).catch(ignore)
+    place.line = line
     this.#displaced.delete(feed)
   }
 
@@ -160,19 +144,18 @@ export class Shards {
 
   #lost(line: Line): void {
     if (this.#lines.get(line.key) === line) this.#lines.delete(line.key)
-    for (const [feed, followed] of this.#followed) {
-      if (followed.line !== line) continue
-      followed.line = undefined
+    for (const [feed, place] of this.#places) {
+      if (place.line !== line) continue
+      place.line = undefined
       this.#displaced.add(feed)
     }
   }
 
   #tell(line: Line, feed: string, message: Buffer): void {
-    const followed = this.#followed.get(feed)
+    const now = this.#places.get(feed)?.line
     // Two masters may tell of one change while a slot moves, and who retains nothing cannot know.
-    if (!followed || (followed.line && followed.line !== line && !this.#displaced.has(feed))) return
-    const told = toldOf(message)
-    if (told) for (const listener of followed.listeners) listener(told)
+    if (now && now !== line && !this.#displaced.has(feed)) return
+    this.#listeners.tell(feed, message)
   }
 
   /** Puts what is displaced where it belongs, as far as that can be done now. */
@@ -181,7 +164,7 @@ export class Shards {
     if ([...this.#lines.values()].some(({ moved }) => moved)) this.#displaceMoved()
     const homes = new Map<string, string[]>()
     for (const feed of this.#displaced) {
-      const home = this.#homeOf(this.#followed.get(feed)?.slot ?? -1)
+      const home = this.#homeOf(this.#places.get(feed)?.slot ?? -1)
       if (home === undefined) continue
       const feeds = homes.get(home)
       if (feeds) feeds.push(feed)
@@ -196,7 +179,7 @@ export class Shards {
 
   /** Whatever is followed on a line that lost something is asked for again: what is still there stays. */
   #displaceMoved(): void {
-    for (const [feed, { line }] of this.#followed) if (line?.moved) this.#displaced.add(feed)
+    for (const [feed, { line }] of this.#places) if (line?.moved) this.#displaced.add(feed)
     for (const line of this.#lines.values()) line.moved = false
   }
 
@@ -206,14 +189,14 @@ export class Shards {
     for (let i = 0; i < feeds.length; i += AT_ONCE) {
       await Promise.all(
         feeds.slice(i, i + AT_ONCE).map(async feed => {
-          const followed = this.#followed.get(feed)
-          if (!followed) return
+          const place = this.#places.get(feed)
+          if (!place) return
           try {
-            await this.#place(line, feed, followed)
+            await this.#moveTo(line, feed, place)
             this.#isRenewed = true
           } catch (error) {
             // What is refused stays displaced.
-            if (hasMoved(error)) moved.set(followed.slot, feed)
+            if (hasMoved(error)) moved.set(place.slot, feed)
           }
         }),
       )
@@ -230,7 +213,7 @@ export class Shards {
   #look(): void {
     if (this.#isClosed) return
     const used = new Set<Line>()
-    for (const [feed, { line, slot }] of this.#followed) {
+    for (const [feed, { line, slot }] of this.#places) {
       if (!line) continue
       used.add(line)
       if (line.key !== this.#homeOf(slot)) this.#displaced.add(feed)
