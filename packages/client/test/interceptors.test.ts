@@ -126,20 +126,11 @@ describe('an interceptor', () => {
   )
 
   it('that comes too late finds the call over', async () => {
-    let go: (() => void) | undefined
-    const { api, server, clock, leftOver } = scene({
-      interceptors: [
-        async (_, next) => {
-          await new Promise<void>(resolve => {
-            go = resolve
-          })
-          await next()
-        },
-      ],
-    })
+    const { hold, letGo } = holding()
+    const { api, server, clock, leftOver } = scene({ interceptors: [hold] })
     const call = watch(api.say('x', { timeout: 1_000 }))
     await clock.advance(1_020)
-    go?.()
+    letGo()
     await clock.settle()
     expect(call).toMatchObject({ settled: 1, error: { code: 'DEADLINE_EXCEEDED', mayHaveRun: false } })
     expect(server.dials).toHaveLength(0)
@@ -185,22 +176,13 @@ describe('an interceptor of a subscription', () => {
   })
 
   it('asks nothing of the server before next(), also when a socket comes meanwhile', async () => {
-    let go: (() => void) | undefined
-    const { api, connection, server, clock, leftOver } = scene({
-      interceptors: [
-        async (_, next) => {
-          await new Promise<void>(resolve => {
-            go = resolve
-          })
-          await next()
-        },
-      ],
-    })
+    const { hold, letGo } = holding()
+    const { api, connection, server, clock, leftOver } = scene({ interceptors: [hold] })
     const subscription = api.feed({ room: 'r' }).subscribe(() => undefined)
     connection.open()
     await clock.settle()
     expect(server.session.frames).toEqual([])
-    go?.()
+    letGo()
     await clock.settle()
     expect(server.session.frames).toHaveLength(1)
     expect(subscription.state).toBe('pending')
@@ -229,23 +211,14 @@ describe('an interceptor of a subscription', () => {
   })
 
   it('that comes too late finds it closed', async () => {
-    let go: (() => void) | undefined
-    const { api, server, clock, leftOver } = scene({
-      interceptors: [
-        async (_, next) => {
-          await new Promise<void>(resolve => {
-            go = resolve
-          })
-          await next()
-        },
-      ],
-    })
+    const { hold, letGo } = holding()
+    const { api, server, clock, leftOver } = scene({ interceptors: [hold] })
     api
       .feed({ room: 'r' })
       .subscribe(() => undefined)
       .close()
     await clock.settle()
-    go?.()
+    letGo()
     await clock.settle()
     expect(server.dials).toHaveLength(0)
     expect(await leftOver()).toEqual(NOTHING)
@@ -265,3 +238,16 @@ describe('an interceptor of a subscription', () => {
     expect(await leftOver()).toEqual(NOTHING)
   })
 })
+
+/** An interceptor that holds whatever comes until it is let go. */
+function holding(): { readonly hold: ClientInterceptor; readonly letGo: () => void } {
+  let letGo: () => void = () => undefined
+  const gone = new Promise<void>(resolve => {
+    letGo = resolve
+  })
+  const hold: ClientInterceptor = async (_, next) => {
+    await gone
+    await next()
+  }
+  return { hold, letGo }
+}
