@@ -6,19 +6,12 @@ import { encodeFrame, FrameType } from '@tautline/core/wire'
 import { anyone, serve } from '@tautline/server'
 import * as z from 'zod'
 import { randomMessage } from '../../packages/core/test/fuzz/messages.ts'
+import { upgradeLines } from '../support/upgrade.ts'
 import type { FuzzTarget, Random } from './target.ts'
 
 const desk = contract({ echo: procedure({ input: z.string(), output: z.string() }) })
 
-const HEAD: readonly string[] = [
-  'GET /live HTTP/1.1',
-  'Host: localhost',
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-  'Sec-WebSocket-Protocol: tautline.1',
-]
+const HEAD = upgradeLines()
 
 const ODD_LINES = [
   'Origin: null',
@@ -93,7 +86,7 @@ export const bytesToPort: FuzzTarget = {
         await once(socket, 'connect')
         const hello = encodeFrame([FrameType.HELLO, {}])
         const frames = Array.from({ length: random.int(8) }, () => webSocketFrame(random)).flat()
-        const upgraded = random.once(2) ? Buffer.from(`${HEAD.join('\r\n')}\r\n\r\n`) : requestOf(random)
+        const upgraded = random.once(2) ? Buffer.from([...HEAD, '', ''].join('\r\n')) : requestOf(random)
         const greeting = random.once(2) ? Buffer.of(0x82, 0x80 | hello.length, 0, 0, 0, 0, ...hello) : Buffer.alloc(0)
         const bytes = Buffer.concat([upgraded, greeting, Buffer.from(frames)])
         for (let at = 0; at < bytes.length; ) {

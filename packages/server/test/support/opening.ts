@@ -1,5 +1,6 @@
 import { connect, type Socket as TcpSocket } from 'node:net'
 import { WebSocket } from 'ws'
+import { upgradeLines } from '../../../../test/support/upgrade.ts'
 import { SUBPROTOCOL, WsSocket } from '../../src/ws.ts'
 import { HandClient } from './hand-client.ts'
 
@@ -70,17 +71,7 @@ export class Wire {
 
   /** Asks for a WebSocket, as a browser does. */
   upgrade(path = '/live', headers: Readonly<Record<string, string | undefined>> = {}): this {
-    const all = {
-      Host: 'localhost',
-      Connection: 'Upgrade',
-      Upgrade: 'websocket',
-      'Sec-WebSocket-Version': '13',
-      'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-      'Sec-WebSocket-Protocol': SUBPROTOCOL,
-      ...headers,
-    }
-    const lines = Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]))
-    return this.write([`GET ${path} HTTP/1.1`, ...lines, '', ''].join('\r\n'))
+    return this.write([...upgradeLines(path, headers), '', ''].join('\r\n'))
   }
 
   /** Resolves when what has come so far matches. */
