@@ -1,4 +1,4 @@
-import { type Api, hashOf, numbersOf, type Outline } from '@tautline/core'
+import type { Api, Outline } from '@tautline/core'
 import { apiOf } from './api.ts'
 import { Connection as Line } from './connection.ts'
 import type { ConnectionEvents } from './events.ts'
@@ -37,7 +37,7 @@ export interface Client<Contract> {
  */
 export function connect<Contract>(contract: Contract | Outline, options: ConnectOptions): Client<Contract> {
   const tree = contract as object
-  const line = new Line(settingsOf(options), hashOf(tree), numbersOf(tree))
+  const line = new Line(settingsOf(options), tree)
   const connection: Connection = {
     get state() {
       return line.state

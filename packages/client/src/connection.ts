@@ -1,4 +1,11 @@
-import { type CanonicalCode, type PublishOptions, TautlineError, type TopicEntry } from '@tautline/core'
+import {
+  type CanonicalCode,
+  hashOf,
+  numbersOf,
+  type PublishOptions,
+  TautlineError,
+  type TopicEntry,
+} from '@tautline/core'
 import {
   type DrainFields,
   type Frame,
@@ -45,8 +52,11 @@ export class Connection implements TopicLine {
   readonly limits: ClientLimits
   readonly interceptors: Settings['interceptors']
   readonly #settings: Settings
+  readonly #tree: object
+  /** The hash of the client's contract. */
   readonly #contract: string
-  readonly #numbers: Numbers
+  /** Known when a server turned out to have the same contract: the others would not understand them. */
+  #numbers: Numbers | undefined
   readonly #liveness: Liveness
   #state: State = { status: 'idle' }
   #shown: ConnectionState = shown({ status: 'idle' })
@@ -60,14 +70,11 @@ export class Connection implements TopicLine {
   #expiry: unknown
   #slot: unknown
 
-  /**
-   * @param contract - the hash of the client's contract.
-   * @param numbers - what a server of the same contract calls its entries, too.
-   */
-  constructor(settings: Settings, contract: string, numbers: Numbers) {
+  /** @param tree - the contract, or its outline. */
+  constructor(settings: Settings, tree: object) {
     this.#settings = settings
-    this.#contract = contract
-    this.#numbers = numbers
+    this.#tree = tree
+    this.#contract = hashOf(tree)
     this.clock = settings.clock
     this.random = settings.random
     this.limits = settings.limits
@@ -204,7 +211,7 @@ export class Connection implements TopicLine {
     const { clock, limits } = this
     return new Session({
       welcome,
-      numbers: welcome.contract === this.#contract ? this.#numbers : undefined,
+      numbers: this.#numbersFor(welcome.contract),
       limits,
       clock,
       deadlines: this.traffic.deadlines,
@@ -219,6 +226,13 @@ export class Connection implements TopicLine {
         },
       },
     })
+  }
+
+  /** What a server of this contract calls entries beside their paths. */
+  #numbersFor(contract: string | undefined): Numbers | undefined {
+    if (contract !== this.#contract) return undefined
+    this.#numbers ??= numbersOf(this.#tree)
+    return this.#numbers
   }
 
   #received(session: Session, frame: Frame, size: number): void {
