@@ -22,6 +22,9 @@ type Handlers = Parameters<typeof serve<Rooms, { name: string }>>[2]
 
 const LOBBY = { room: 'lobby' }
 
+/** Where clients dial: a server, or what stands in front of some. */
+type Place = { readonly url: string | undefined }
+
 /** Servers with a broker each, clients of them, and publishers; all they see is judged. */
 export class House {
   readonly history = new History()
@@ -40,7 +43,10 @@ export class House {
   #stopped = false
 
   /** A server on a broker, which is closed with the house. */
-  async serve(broker: Broker, options: { readonly clock?: Clock } = {}): Promise<Server<Rooms, { name: string }>> {
+  async serve(
+    broker: Broker,
+    options: { readonly clock?: Clock; readonly brokerGraceMs?: number } = {},
+  ): Promise<Server<Rooms, { name: string }>> {
     const server = await serve(
       rooms,
       {
@@ -77,15 +83,15 @@ export class House {
     return broker
   }
 
-  client(server: Server<Rooms, { name: string }>, name: string): Client<Rooms> {
-    const client = connect<Rooms>(rooms, { url: server.url ?? '', token: () => name, random: () => 0.01 })
+  client(place: Place, name: string): Client<Rooms> {
+    const client = connect<Rooms>(rooms, { url: place.url ?? '', token: () => name, random: () => 0.01 })
     this.#clients.push(client)
     return client
   }
 
   /** Subscribes somebody to the log. */
-  async subscribe(server: Server<Rooms, { name: string }>, name: string): Promise<void> {
-    const subscription = this.client(server, name)
+  async subscribe(place: Place, name: string): Promise<void> {
+    const subscription = this.client(place, name)
       .api.log(LOBBY)
       .subscribe(
         ({ producer, seq }) => {

@@ -1,6 +1,7 @@
 import { randomFrom } from '@tautline/testing'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Chaos } from '../../../test/support/chaos.ts'
+import { cutOffSuite } from '../../../test/support/cut-off-suite.ts'
 import { House, pass, until } from '../../../test/support/house.ts'
 import { shaky } from '../../../test/support/shaky-broker.ts'
 import { nats } from '../src/nats.ts'
@@ -112,4 +113,26 @@ tool.describe('one of two servers', () => {
       await other.end()
     }
   })
+})
+
+tool.describe('a server that is cut off from its NATS', () => {
+  cutOffSuite(async () => {
+    const engine = await NatsServer.start()
+    const leg = await Chaos.open(() => engine.port, 1)
+    return {
+      broker: () => nats(engine.client),
+      distant: () => nats({ servers: `127.0.0.1:${leg.port}` }),
+      cut() {
+        leg.refuse = true
+        leg.cut()
+      },
+      heal() {
+        leg.refuse = false
+      },
+      end: async () => {
+        await leg.close()
+        await engine.end()
+      },
+    }
+  }, 3_000)
 })

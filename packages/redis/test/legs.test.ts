@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type Clock, systemClock } from '@tautline/core/wire'
 import { randomFrom } from '@tautline/testing'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { cutOffSuite } from '../../../test/support/cut-off-suite.ts'
 import { House, pass, until } from '../../../test/support/house.ts'
 import { LeapingClock } from '../../../test/support/leaping-clock.ts'
 import { shaky, type Whim, whimsical } from '../../../test/support/shaky-broker.ts'
@@ -239,4 +240,26 @@ tool.describe('one of two servers', () => {
     others.push(each)
     return each
   }
+})
+
+tool.describe('a server that is cut off from its Redis', () => {
+  cutOffSuite(async () => {
+    const engine = await RedisServer.start()
+    const legs = await Legs.to(engine)
+    const each = [legs.commands, legs.feeds]
+    return {
+      broker: () => redis(engine.client()),
+      distant: () => redis(legs.client),
+      cut() {
+        for (const leg of each) leg.hold()
+      },
+      heal() {
+        for (const leg of each) leg.release()
+      },
+      end: async () => {
+        await legs.end()
+        await engine.end()
+      },
+    }
+  }, 2_000)
 })

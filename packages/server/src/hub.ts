@@ -46,6 +46,8 @@ export class Hub implements TopicsPort {
   readonly #lingering = new Map<Seat, Deadline>()
   readonly #offStatus: () => void
   readonly #late = new Set<Deadline>()
+  /** Who waits for the broker. */
+  readonly #waiting = new Set<() => void>()
   #check: Deadline | undefined
 
   constructor(parts: HubParts) {
@@ -57,7 +59,28 @@ export class Hub implements TopicsPort {
     this.presence = new Presence(broker, deadlines, limits.presenceMembers)
     this.owned = new OwnedKeys(broker, deadlines)
     this.#offStatus = broker.onStatus(status => {
-      if (status === 'up') void this.#compare()
+      if (status === 'down') return
+      void this.#compare()
+      for (const go of [...this.#waiting]) go()
+    })
+  }
+
+  /** Whether the broker is away. */
+  get alone(): boolean {
+    return this.#parts.broker.status === 'down'
+  }
+
+  /** Resolves when the broker is back, or nobody waits for that any more. */
+  reunited(signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      const go = () => {
+        this.#waiting.delete(go)
+        signal.removeEventListener('abort', go)
+        resolve()
+      }
+      this.#waiting.add(go)
+      signal.addEventListener('abort', go)
+      if (signal.aborted || !this.alone) go()
     })
   }
 

@@ -285,6 +285,7 @@ export class Session implements Caller, SessionHandle, PeerEvents {
       limits: settings.limits,
       deadlines,
       deciding: this.deciding,
+      patient: true,
       publicId: this.id,
       admit: (path, params, signal) => dispatcher.admit(this, path, params, signal),
       internal: (error, path) => failures.internal(error, path),

@@ -13,12 +13,12 @@ import type { BrokerChannel } from './broker.ts'
 import type { Channel } from './channel.ts'
 import { Cursor } from './cursor.ts'
 import type { Admission } from './dispatch.ts'
+import { type Entered, enter } from './enter.ts'
 import { Flow } from './flow.ts'
 import type { Hub } from './hub.ts'
 import type { InFlight } from './inflight.ts'
 import type { ServerLimits } from './limits.ts'
 import { type Member, Membership } from './membership.ts'
-import { type Beginning, beginningOf } from './place.ts'
 import { PRESENCE_RETENTION } from './presence.ts'
 import { retentionOf } from './publications.ts'
 import { refusal } from './refusal.ts'
@@ -31,6 +31,8 @@ export interface SubscriptionsParts {
   readonly limits: Pick<ServerLimits, 'subscriptions' | 'highWaterBytes' | 'lowWaterBytes'>
   /** Slots of the handlers that decide; where there are none, they are not counted. */
   readonly deciding?: Pick<InFlight, 'full'>
+  /** Whether who subscribes while the broker is away waits until it is back, instead of being refused. */
+  readonly patient?: boolean
   /** The public id of the session. */
   readonly publicId: string
   /** Asks whether the client may subscribe. Throws a {@link TautlineError} that it may be told. */
@@ -180,27 +182,26 @@ export class Subscriptions {
   }
 
   async #begin(asked: Asked, fields: SubscribeFields | undefined): Promise<void> {
-    const { hub } = this.#parts
+    const { hub, patient = false } = this.#parts
     const { signal } = asked.abort
-    let channel: Channel | undefined
+    let entered: Entered | undefined
     try {
       let granted = await this.#ask(asked, signal)
       if (signal.aborted) return
-      channel = await hub.follow(granted.channel)
-      const beginning = signal.aborted ? undefined : await beginningOf(channel, fields)
+      entered = await enter(hub, granted.channel, { fields, signal, patient })
       while (asked.outdated && !signal.aborted) {
         asked.outdated = false
         granted = await this.#ask(asked, signal)
       }
-      if (signal.aborted || !beginning) return
-      this.#hold(asked, granted, channel, beginning)
-      channel = undefined
+      if (signal.aborted || !entered) return
+      this.#hold(asked, granted, entered)
+      entered = undefined
     } catch (error) {
       if (signal.aborted) return
       this.#all.delete(asked.id)
       this.#refuse(asked.id, this.#told(error, asked.path))
     } finally {
-      if (channel) hub.leave(channel)
+      if (entered) hub.leave(entered.channel)
     }
   }
 
@@ -214,7 +215,7 @@ export class Subscriptions {
     return { channel, member: { channel: { name, retain: PRESENCE_RETENTION }, value: encodeValue(value) } }
   }
 
-  #hold({ id, path, params }: Asked, { member }: Granted, channel: Channel, { place, gap }: Beginning): void {
+  #hold({ id, path, params }: Asked, { member }: Granted, { channel, place, gap }: Entered): void {
     const { link } = this.#parts
     const { name } = channel.ref
     const { epoch, after, base } = place

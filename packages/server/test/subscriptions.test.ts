@@ -420,6 +420,49 @@ test.each([
   },
 )
 
+test('whoever subscribes while the broker is away waits, and is let in at once when it is back', async () => {
+  const clock = new VirtualClock()
+  const broker = new FaultyBroker(clock)
+  const house = new House({ clock, broker })
+  const guest = new Guest(house)
+  const position = await house.publish(rooms.log, 'one')
+  broker.become('down')
+  for (const method of ['subscribe', 'read'] as const) broker.failures.set(method, 'rejects')
+  const ids = [
+    guest.subscribe('log', { rewind: 1 }),
+    guest.subscribe('latest'),
+    guest.subscribe('log', { since: position }),
+  ]
+  await clock.advance(60_000)
+  expect(ids.map(id => guest.answer(id))).toEqual([undefined, undefined, undefined])
+  broker.failures.clear()
+  broker.become('up')
+  await clock.settle()
+  expect(ids.map(id => guest.answer(id))).toMatchObject([{ offset: 0 }, { offset: 0 }, { offset: 1 }])
+  expect(guest.news()).toEqual(['m1:one'])
+  await house.end(guest)
+  expect(broker.feeds).toBe(0)
+})
+
+test('whoever waits for the broker may leave, and nothing is left of it', async () => {
+  const clock = new VirtualClock()
+  const broker = new FaultyBroker(clock)
+  const house = new House({ clock, broker })
+  const [guest, other] = [new Guest(house), new Guest(house, { publicId: 'other' })]
+  broker.become('down')
+  broker.failures.set('subscribe', 'rejects')
+  const [gone, id] = [guest.subscribe('log'), other.subscribe('log')]
+  await clock.settle()
+  guest.unsubscribe(gone)
+  other.detach()
+  await clock.settle()
+  broker.failures.clear()
+  broker.become('up')
+  await clock.settle()
+  expect([guest.answer(gone), other.answer(id), broker.feeds]).toEqual([undefined, undefined, 0])
+  await house.end(guest, other)
+})
+
 test('a feed that comes when nobody waits for it any more is closed', async () => {
   const clock = new VirtualClock()
   const broker = new FaultyBroker(clock)

@@ -125,6 +125,7 @@ export class Guest {
       link: this.link as never,
       deadlines: house.deadlines,
       limits: { subscriptions, highWaterBytes, lowWaterBytes },
+      patient: true,
       publicId,
       admit: (path, params, signal) => this.admit(path, params, signal),
       internal: (error, path) => {
