@@ -37,3 +37,6 @@ function isNobody(error: unknown): boolean {
   if (error instanceof errors.RequestError && error.isNoResponders()) return true
   return error instanceof Error && error.cause !== undefined && isNobody(error.cause)
 }
+
+/** For what fails and is told of elsewhere: by a connection's end, or by the next that is asked. */
+export function ignore(): void {}

@@ -4,7 +4,7 @@ import type { BrokerChannel, From, Page, PageLimit, Publication } from '@tautlin
 import { nanoid } from 'nanoid'
 import { type ChannelIndex, type ChannelLimits, type Draft, headerBytesOf, MOST_ENTRIES } from './channel-index.ts'
 import type { EngineClock } from './engine-clock.ts'
-import { failed, isConflict, isRefusal, isStreamGone, notSent } from './failures.ts'
+import { failed, ignore, isConflict, isRefusal, isStreamGone, notSent } from './failures.ts'
 import { onceOf } from './names.ts'
 import { readPage } from './read-page.ts'
 import type { ChannelRecord, Stored } from './record.ts'
@@ -268,8 +268,6 @@ export class Journal {
     }
   }
 }
-
-function ignore(): void {}
 
 /** Nothing was stored. */
 function unanswered(error: unknown): unknown {

@@ -1,6 +1,6 @@
 import { AckPolicy, DeliverPolicy, type DirectMsgRequest, type JsMsg, type StoredMsg } from '@nats-io/jetstream'
 import { errors, type MsgHdrs, nanos } from '@nats-io/transport-node'
-import { isStreamGone } from './failures.ts'
+import { ignore, isStreamGone } from './failures.ts'
 import type { Engine, Line } from './line.ts'
 import { type ChannelRecord, headersOf, recordOf, type Stored } from './record.ts'
 import { OF_SUBJECT, ROLLUP } from './rollup.ts'
@@ -186,5 +186,3 @@ export function storedOf(seq: number, read: MsgHdrs | undefined): Stored | undef
   const record = recordOf(read)
   return record && { seq, previous: Number(read?.get(PREVIOUS) || 0), record }
 }
-
-function ignore(): void {}

@@ -2,7 +2,7 @@ import { TautlineError } from '@tautline/core'
 import type { Deadlines } from '@tautline/core/wire'
 import type { Cluster } from 'ioredis'
 import { dialCommands, isCluster, type RedisClient } from './client.ts'
-import { failed, notSent } from './failures.ts'
+import { failed, ignore, notSent } from './failures.ts'
 import type { Script } from './scripts.ts'
 
 /** So much may be under way at a time: beyond it, nothing more is sent. */
@@ -192,9 +192,6 @@ export class Commands {
     this.#deadlines.add(PING_MS, () => this.#ping())
   }
 }
-
-/** The connection says the same to whoever waits for an answer. */
-function ignore(): void {}
 
 function nodesOf(connection: RedisClient) {
   return isCluster(connection) ? connection.nodes('master') : [connection]

@@ -14,3 +14,6 @@ export function failed(cause: unknown): TautlineError {
   const refused = cause instanceof Error && REFUSALS.test(cause.message)
   return new TautlineError('UNAVAILABLE', 'Redis did not do it', { mayHaveRun: !refused, cause })
 }
+
+/** For what fails and is told of elsewhere: by a connection's end, or by the next that is asked. */
+export function ignore(): void {}

@@ -1,6 +1,6 @@
 import type { Deadlines } from '@tautline/core/wire'
 import type { Redis } from 'ioredis'
-import { notSent } from './failures.ts'
+import { ignore, notSent } from './failures.ts'
 import { type Listener, Listeners } from './listeners.ts'
 
 /** Channels that are asked for at once when a connection is new. */
@@ -117,6 +117,3 @@ export class Feeds {
     this.#deadlines.add(PING_MS, () => this.#ping())
   }
 }
-
-/** The connection says the same to whoever waits for an answer, and by its state. */
-function ignore(): void {}

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { dialShard } from './client.ts'
-import { notSent } from './failures.ts'
+import { ignore, notSent } from './failures.ts'
 
 /** A connection on which a master of a cluster tells of changes. */
 export interface Line {
@@ -39,6 +39,3 @@ export function dialLine(key: string, node: Redis, { tell, lost }: LineListener)
   connection.on('smessageBuffer', (feed: Buffer, message: Buffer) => tell(line, feed.toString(), message))
   return line
 }
-
-/** A connection says the same by its end. */
-export function ignore(): void {}

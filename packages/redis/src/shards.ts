@@ -1,8 +1,8 @@
 import type { Deadlines } from '@tautline/core/wire'
 import type { Cluster } from 'ioredis'
 import { nodeOf } from './client.ts'
-import { notSent } from './failures.ts'
-import { dialLine, ignore, type Line } from './lines.ts'
+import { ignore, notSent } from './failures.ts'
+import { dialLine, type Line } from './lines.ts'
 import { type Listener, Listeners } from './listeners.ts'
 import { slotOf } from './slots.ts'
 
@@ -64,7 +64,7 @@ export class Shards {
    * @throws {@link TautlineError} `UNAVAILABLE`
    */
   async listen(feed: string, listener: Listener): Promise<() => void> {
-    if (!(await this.#parts.exist())) return ignore
+    if (!(await this.#parts.exist())) return () => undefined
     if (this.#isClosed) throw notSent('the broker is closed')
     return this.#listeners.add(feed, listener)
   }
