@@ -1,5 +1,5 @@
 import { TautlineError } from '@tautline/core'
-import { type Clock, Deadlines, type Position, Soonest } from '@tautline/core/wire'
+import { Deadlines, type Position } from '@tautline/core/wire'
 import type {
   Broker,
   BrokerChannel,
@@ -16,7 +16,9 @@ import { nanoid } from 'nanoid'
 import { checkClient, dbOf, dialFeeds, isCluster, type RedisClient } from './client.ts'
 import { type Argument, Commands, type Run } from './commands.ts'
 import { countsOn } from './counts.ts'
+import { ignore } from './failures.ts'
 import { Feeds } from './feeds.ts'
+import { Followed } from './followed.ts'
 import { keysOf, onceKeyOf } from './keys.ts'
 import { checkName, type RedisOptions, type RedisSettings, settingsOf } from './options.ts'
 import { pageOf, type Reply, replyOf } from './replies.ts'
@@ -42,22 +44,11 @@ export function redis(client: RedisClient, options: RedisOptions = {}): RedisBro
   return new RedisBroker(client, settingsOf(options))
 }
 
-/** The newest that this process knows of a channel, and in which run of the engine it learned that. */
-interface Known {
-  readonly epoch: string
-  head: number
-  readonly run: string
-}
-
-/** Of a channel that is not followed here. */
-const NOTHING: Readonly<Known> = { epoch: '-', head: 0, run: '-' }
-
 type Channels = Extract<BrokerChannel['retain'], { kind: 'log' | 'latest' }>['kind']
 
 /** A {@link Broker} on Redis, on which servers also count together; made by {@link redis}. */
 export class RedisBroker implements Broker {
   readonly #settings: RedisSettings
-  readonly #clock: Clock
   readonly #db: number
   /** Of all epochs that this process begins. */
   readonly #seed = nanoid()
@@ -66,15 +57,8 @@ export class RedisBroker implements Broker {
   readonly #feeds: Feeds
   /** Of a cluster. */
   readonly #shards: Shards | undefined
-  /**
-   * What is due in an engine that acts only when it is asked. Every process that follows a channel asks, at the time it
-   * was told; the first one finds something.
-   */
-  readonly #sweeps: Soonest
+  readonly #followed: Followed
   readonly #ahead: () => number
-  /** Of the channels that are followed, by name. */
-  readonly #known = new Map<string, Known>()
-  readonly #followers = new Map<string, number>()
   readonly #listeners = new Set<(status: BrokerStatus) => void>()
   #status: BrokerStatus = 'down'
 
@@ -85,11 +69,11 @@ export class RedisBroker implements Broker {
   constructor(client: RedisClient, settings: RedisSettings, ahead: () => number = () => 0) {
     checkClient(client)
     this.#settings = settings
-    this.#clock = settings.clock
     this.#db = dbOf(client)
     this.#ahead = ahead
     this.#deadlines = new Deadlines(settings.clock, RESOLUTION_MS)
-    this.#sweeps = new Soonest(this.#deadlines)
+    // What cannot be done now is, when the position is looked at the next time.
+    this.#followed = new Followed(settings.clock, this.#deadlines, channel => void this.#head(channel).catch(ignore))
     const changed = () => this.#changed()
     this.#commands = new Commands(client, this.#deadlines, changed)
     this.#feeds = new Feeds(() => dialFeeds(client, this.#commands.connection), this.#deadlines, changed)
@@ -117,18 +101,17 @@ export class RedisBroker implements Broker {
   }
 
   async subscribe(channel: BrokerChannel, listener: FeedListener): Promise<Feed> {
-    const { name } = channel
     const stop = await this.#listen(this.#keysOf(channel).feed, told => {
-      this.#heard(channel, told)
+      this.#followed.heard(channel, told)
       listener(told.epoch, told.change)
     })
-    this.#followers.set(name, (this.#followers.get(name) ?? 0) + 1)
+    this.#followed.enter(channel)
     let open = true
     const close = () => {
       if (!open) return
       open = false
       stop()
-      this.#left(name)
+      this.#followed.leave(channel)
     }
     try {
       return { head: await this.#head(channel), close }
@@ -191,8 +174,7 @@ export class RedisBroker implements Broker {
     this.#feeds.close()
     this.#shards?.close()
     this.#deadlines.clear()
-    this.#known.clear()
-    this.#followers.clear()
+    this.#followed.clear()
   }
 
   /** What nobody remembers is told without a script. */
@@ -238,10 +220,7 @@ export class RedisBroker implements Broker {
     if (kind === 'none') return this.#nothing()
     const reply = await this.#run(scripts.head[kind], channel, '-', [])
     const [epoch, head, wait] = [reply.text(0), reply.number(1), reply.number(2)]
-    if (this.#followers.has(channel.name)) {
-      this.#known.set(channel.name, { epoch, head, run: reply.text(3) })
-      if (wait >= 0) this.#plan(channel, wait)
-    }
+    this.#followed.learned(channel, { epoch, head, run: reply.text(3) }, wait < 0 ? undefined : wait)
     return [epoch, head]
   }
 
@@ -270,34 +249,11 @@ export class RedisBroker implements Broker {
   #wordsOf({ name, retain }: BrokerChannel, { id, durable }: Run): string {
     const { count, seconds } = retain.kind === 'none' ? { count: 0, seconds: 0 } : retain
     const ms = Number.isFinite(seconds) ? Math.ceil(seconds * 1_000) : 0
-    const { epoch, head, run } = this.#known.get(name) ?? NOTHING
+    const { epoch, head, run } = this.#followed.knownOf(name)
     const { channelBytes } = this.#settings
     const ahead = Math.round(this.#ahead())
     const seldom = `${durable ? 1 : 0},${this.#seed},${epoch},${head}`
     return `${count} ${ms} ${channelBytes} ${ahead} ${id || '-'} ${run} ${seldom}`
-  }
-
-  #heard(channel: BrokerChannel, { epoch, change, run, dueMs }: Told): void {
-    const known = this.#known.get(channel.name)
-    // What another run tells says nothing of what this one had.
-    if (known && epoch === known.epoch && run === known.run && change.offset > known.head) known.head = change.offset
-    if (dueMs !== undefined) this.#plan(channel, dueMs)
-  }
-
-  #plan(channel: BrokerChannel, ms: number): void {
-    const sweep = () => {
-      // What cannot be done now is, when the position is looked at the next time.
-      if (this.#followers.has(channel.name)) this.#head(channel).catch(() => undefined)
-    }
-    this.#sweeps.plan(channel.name, this.#clock.now(), ms, sweep)
-  }
-
-  #left(name: string): void {
-    const followers = (this.#followers.get(name) ?? 0) - 1
-    if (followers > 0) return void this.#followers.set(name, followers)
-    this.#followers.delete(name)
-    this.#known.delete(name)
-    this.#sweeps.forget(name)
   }
 
   #keysOf(channel: BrokerChannel) {
