@@ -17,6 +17,11 @@ export function failed(cause: unknown): TautlineError {
   return new TautlineError('UNAVAILABLE', 'NATS did not do it', { mayHaveRun: !isRefusal(cause), cause })
 }
 
+/** The engine did not answer: nothing was stored. */
+export function unanswered(error: unknown): unknown {
+  return error instanceof TautlineError ? error : notSent('NATS does not answer', error)
+}
+
 /** Whether the engine, or the lack of one, says that nothing was done. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof JetStreamApiError || isNobody(error)

@@ -1,8 +1,9 @@
 import type { BrokerChannel } from '@tautline/server'
 import type { ChannelLimits } from './channel-index.ts'
-import { Journal, type JournalParts } from './journal.ts'
+import { Journal } from './journal.ts'
 import { subjectsOf } from './names.ts'
 import { MOST_KEYS, REMEMBERED_MS } from './once-keys.ts'
+import type { WriterParts } from './writer.ts'
 
 /** What the journals of a process may know in all, in changes. */
 const MOST_KNOWN = 1_000_000
@@ -20,13 +21,13 @@ interface Held {
 export class Journals {
   readonly #prefix: string
   readonly #channelBytes: number
-  readonly #parts: JournalParts
+  readonly #parts: WriterParts
   readonly #most: number
   /** Those that were asked for last are last. */
   readonly #held = new Map<string, Held>()
   #weight = 0
 
-  constructor(prefix: string, channelBytes: number, parts: JournalParts, most = MOST_KNOWN) {
+  constructor(prefix: string, channelBytes: number, parts: WriterParts, most = MOST_KNOWN) {
     this.#prefix = prefix
     this.#channelBytes = channelBytes
     this.#parts = parts
