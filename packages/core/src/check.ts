@@ -26,7 +26,7 @@ const CHECKS: Readonly<Record<string, Readonly<Record<string, Check>>>> = {
     params: checkSchema,
     message: checkSchema,
     publish: checkSchema,
-    presence: checkSchema,
+    presence: checkPresence,
     retain: memoryOf,
   },
 }
@@ -87,6 +87,16 @@ function frozen(name: string, value: unknown): unknown {
 
 function checkSchema(value: unknown, name: string): void {
   if (!isSchema(value)) throw new TypeError(`\`${name}\` must be a Standard Schema, such as zod's`)
+}
+
+/** As far as a validator shows its fields: `shape` is zod's, `entries` valibot's. */
+function checkPresence(value: unknown, name: string): void {
+  checkSchema(value, name)
+  const { shape, entries } = value as { readonly shape?: unknown; readonly entries?: unknown }
+  const fields = shape ?? entries
+  if (typeof fields === 'object' && fields !== null && Object.hasOwn(fields, 'id')) {
+    throw new TypeError('`presence` may not have a field `id`: every member has that of its session')
+  }
 }
 
 function checkErrors(errors: unknown): void {

@@ -81,7 +81,10 @@ export interface TopicParts {
   readonly message: Schema
   /** What a client may send; nothing when absent. */
   readonly publish?: Schema
-  /** What others see of a subscriber, an object; nobody sees anybody when absent. */
+  /**
+   * What others see of a subscriber, an object without a field `id`, which is that of its session; nobody sees anybody
+   * when absent.
+   */
   readonly presence?: Schema
   /** What the topic remembers; nothing when absent. */
   readonly retain?: object

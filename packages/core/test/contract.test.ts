@@ -150,6 +150,16 @@ describe('contract() refuses, and says where', () => {
     )
   })
 
+  it.each([
+    ['zod', z.object({ id: z.string(), name: z.string() })],
+    ['zod/mini', mini.object({ id: mini.string() })],
+    ['valibot', v.object({ id: v.string() })],
+  ])('members of a presence whose id is not that of their session: %s', (_, presence) => {
+    expect(() => contract({ rooms: { feed: topic({ params: Room, message: Room, presence }) } })).toThrow(
+      'rooms.feed: `presence` may not have a field `id`',
+    )
+  })
+
   it('flags and meta of another type', () => {
     expect(() => contract({ a: procedure({ idempotent: 1 as never }) })).toThrow(
       'a: `idempotent` must be true or false',

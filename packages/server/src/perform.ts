@@ -87,7 +87,12 @@ export class Performer {
   async #subscribe({ entry, subscribe, presence }: TopicRoute, run: Run, call: HandlerCall): Promise<void> {
     await subscribe(run.input, call)
     if (!presence || !entry.presence || run.looksOn) return
-    run.member = await parseAnswer(entry.presence, await presence(run.input, call), entry.path)
+    const member = await parseAnswer(entry.presence, await presence(run.input, call), entry.path)
+    // Not every validator shows its fields to `contract()`.
+    if (typeof member === 'object' && member !== null && Object.hasOwn(member, 'id')) {
+      throw new TypeError(`presence of '${entry.path}' may not have a field 'id': every member has that of its session`)
+    }
+    run.member = member
   }
 
   /** Where the contract declares nothing, whatever a handler returned is nobody's business. */

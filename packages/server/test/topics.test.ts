@@ -11,7 +11,8 @@ const api = contract({
       params: Room,
       message: z.string(),
       publish: z.object({ text: z.string().transform(text => text.length) }),
-      presence: z.object({ name: z.string() }),
+      // A union shows nobody its fields.
+      presence: z.union([z.object({ name: z.string() }), z.object({ id: z.string() })]),
     }),
     quiet: topic({ params: Room, message: z.string() }),
   },
@@ -112,6 +113,7 @@ describe('a subscriber', () => {
       },
     ],
     ['presence returns the wrong shape', { presence: () => ({ name: 1 }) }],
+    ['presence returns an id where that of the session stands', { presence: () => ({ id: 'ada' }) }],
   ])('is refused with an incident when %s', async (_, handlers) => {
     const b = dispatching(handlers)
     await expect(admit(b)).rejects.toMatchObject({ code: 'INTERNAL', incident: expect.any(String) })
