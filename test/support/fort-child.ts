@@ -1,5 +1,5 @@
 /** The process that `Fort` starts: a server with a small heap, and a mouth for what should never happen. */
-import { type ServerLimits, serve } from '@tautline/server'
+import { type Authenticated, type ServerLimits, serve } from '@tautline/server'
 import { fort } from './fort-contract.ts'
 
 const { limits, compression }: { limits?: Partial<ServerLimits>; compression?: boolean } = JSON.parse(
@@ -10,12 +10,14 @@ process.on('unhandledRejection', error => faults.push(`unhandled rejection: ${er
 process.on('uncaughtException', error => faults.push(`uncaught exception: ${error.stack}`))
 process.on('warning', warning => faults.push(`warning: ${warning}`))
 
+let tickets = 0
+
 const server = await serve(
   fort,
   {
     port: 0,
     host: '127.0.0.1',
-    authenticate: ({ token }) => ({ context: undefined, identity: token }),
+    authenticate: ({ token = 'nobody' }) => whoIs(token),
     onError: error => void faults.push(`incident: ${error instanceof Error ? error.stack : error}`),
     limits,
     compression,
@@ -28,9 +30,18 @@ const server = await serve(
     async *noise() {
       for (;;) yield new Uint8Array(16_384)
     },
+    ticket: bytes => `ticket ${++tickets};${'x'.repeat(bytes)}`,
     feed: { subscribe: () => undefined },
+    lobby: { subscribe: () => undefined, presence: () => null },
   },
 )
+
+/** Of who is called `slow` that is never known, and of who is called `brief` only for two seconds. */
+function whoIs(token: string): Authenticated<undefined> | Promise<never> {
+  if (token.startsWith('slow')) return new Promise(() => undefined)
+  const expiresAt = token.startsWith('brief') ? Date.now() + 2_000 : undefined
+  return { context: undefined, identity: token, expiresAt }
+}
 
 function interest(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
@@ -47,6 +58,8 @@ process.on('message', question => {
   if (question === 'end') {
     clearInterval(publishing)
     void server.close({ withinMs: 0 }).then(() => process.disconnect())
+  } else if (question === 'stats') {
+    process.send?.(server.stats())
   } else {
     globalThis.gc?.()
     const { rss, heapUsed, arrayBuffers } = process.memoryUsage()

@@ -10,9 +10,12 @@ export const fort = contract({
     output: z.number(),
   }),
   /** Answers when its caller loses interest. */
-  hold: procedure({ input: z.number() }),
+  hold: procedure({ input: z.unknown() }),
   /** Reads nothing that is sent to it, for as long as its caller has any interest. */
   sink: stream({ up: z.number() }),
   noise: stream({ down: z.instanceof(Uint8Array) }),
+  /** A number that nobody had before, and so many bytes. */
+  ticket: procedure({ input: z.number(), output: z.string() }),
   feed: topic({ params: z.object({ room: z.string() }), message: z.instanceof(Uint8Array), retain: { count: 100 } }),
+  lobby: topic({ params: z.string(), message: z.null(), presence: z.null() }),
 })

@@ -27,6 +27,7 @@ export class Fort {
   readonly port: number
   readonly #server: ChildProcess
   readonly #witness: ChildProcess
+  #answered: Promise<unknown> = Promise.resolve()
 
   private constructor(port: number, server: ChildProcess, witness: ChildProcess) {
     this.port = port
@@ -50,11 +51,16 @@ export class Fort {
   }
 
   report(): Promise<FortReport> {
-    return asked<FortReport>(this.#server)
+    return this.#ask<FortReport>(this.#server)
+  }
+
+  /** What the server is doing, without a garbage collection. */
+  stats(): Promise<Stats> {
+    return this.#ask<Stats>(this.#server, 'stats')
   }
 
   async testimony(): Promise<Testimony> {
-    const { times, troubles } = await asked<{ times: number[]; troubles: string[] }>(this.#witness)
+    const { times, troubles } = await this.#ask<{ times: number[]; troubles: string[] }>(this.#witness)
     times.sort((a, b) => a - b)
     const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? Number.NaN
     return { calls: times.length, median: at(0.5), p99: at(0.99), troubles }
@@ -82,18 +88,23 @@ export class Fort {
       clearTimeout(impatience)
     }
   }
+
+  /** One question after the other, so that each gets its own answer. */
+  #ask<Answer>(process: ChildProcess, question = '?'): Promise<Answer> {
+    const answer = this.#answered.then(() => {
+      const soon = heard<Answer>(process)
+      process.send(question)
+      return soon
+    })
+    this.#answered = answer.catch(() => undefined)
+    return answer
+  }
 }
 
 function child(file: string, args: readonly string[], flags: readonly string[] = []): ChildProcess {
   const path = fileURLToPath(new URL(file, import.meta.url))
   const execArgv = [...flags, '--conditions=@tautline/source', '--import', 'tsx']
   return fork(path, args, { execArgv, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
-}
-
-async function asked<Answer>(process: ChildProcess): Promise<Answer> {
-  const answer = heard<Answer>(process)
-  process.send('?')
-  return answer
 }
 
 function heard<Message>(process: ChildProcess): Promise<Message> {

@@ -1,8 +1,17 @@
 import { connect, type Socket } from 'node:net'
-import { encodeFrame, FrameType, type HelloFields } from '@tautline/core/wire'
+import { encodeFrame, type Frame, FrameType, type HelloFields } from '@tautline/core/wire'
+import { upgradeLines } from './upgrade.ts'
 
 /** First bytes of a WebSocket frame: whether the message ends with it, whether it is compressed, and what it is. */
-export const Head = { BINARY: 0x82, COMPRESSED: 0xc2, BEGINNING: 0x02, MIDDLE: 0x00, PING: 0x89, PONG: 0x8a } as const
+export const Head = {
+  BINARY: 0x82,
+  COMPRESSED: 0xc2,
+  BEGINNING: 0x02,
+  MIDDLE: 0x00,
+  PING: 0x89,
+  PONG: 0x8a,
+  CLOSE: 0x88,
+} as const
 
 /** A WebSocket frame as a client sends it. The mask is zero: it changes nothing and is a mask all the same. */
 export function webSocketFrame(head: number, payload: Uint8Array): Buffer {
@@ -15,6 +24,11 @@ export function webSocketFrame(head: number, payload: Uint8Array): Buffer {
   if (extended === 8) frame.writeBigUInt64BE(BigInt(length), 2)
   frame.set(payload, 6 + extended)
   return frame
+}
+
+/** Frames in one message, as a client sends them. */
+export function messageOf(...frames: readonly Frame[]): Buffer {
+  return webSocketFrame(Head.BINARY, Buffer.concat(frames.map(frame => encodeFrame(frame))))
 }
 
 /** How a raider comes. */
@@ -30,6 +44,8 @@ export class Raider {
   readonly socket: Socket
   /** The newest bytes that came, as Latin-1. */
   heard = ''
+  /** The first bytes that came, as Latin-1: what is said to who comes in. */
+  #first = ''
   isGone = false
   #woken: () => void = () => undefined
 
@@ -38,7 +54,9 @@ export class Raider {
     this.socket.on('error', () => undefined)
     this.socket.on('drain', () => this.#woken())
     this.socket.on('data', data => {
-      this.heard = (this.heard + data.toString('latin1')).slice(-4_096)
+      const text = data.toString('latin1')
+      this.#first = (this.#first + text).slice(0, 4_096)
+      this.heard = (this.heard + text).slice(-4_096)
       this.#woken()
     })
     this.gone = new Promise(resolve =>
@@ -53,18 +71,8 @@ export class Raider {
   /** One whose WebSocket is open, or who was turned away. */
   static async upgraded(port: number, options: RaidOptions = {}): Promise<Raider> {
     const raider = new Raider(port, options)
-    const { extensions } = options
-    const lines = [
-      'GET /live HTTP/1.1',
-      'Host: localhost',
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-      'Sec-WebSocket-Protocol: tautline.1',
-      ...(extensions === undefined ? [] : [`Sec-WebSocket-Extensions: ${extensions}`]),
-    ]
-    raider.socket.write(`${lines.join('\r\n')}\r\n\r\n`)
+    const lines = upgradeLines('/live', { 'Sec-WebSocket-Extensions': options.extensions })
+    raider.socket.write([...lines, '', ''].join('\r\n'))
     await raider.until('\r\n\r\n')
     return raider
   }
@@ -77,9 +85,32 @@ export class Raider {
     return raider
   }
 
+  /** What a pattern's first group matches in what it has heard, at first or last. */
+  found(pattern: RegExp): string | undefined {
+    return (pattern.exec(this.#first) ?? pattern.exec(this.heard))?.[1]
+  }
+
   /** Resolves when these bytes have come, or nothing more will. */
   async until(text: string): Promise<void> {
-    while (!this.heard.includes(text) && !this.isGone) await this.#wake()
+    while (!this.#hasHeard(text) && this.code === undefined && !this.isGone) await this.#wake()
+  }
+
+  /** Resolves when these bytes have come; rejects when it is cut off before. */
+  async hears(text: string): Promise<void> {
+    await this.until(text)
+    if (!this.#hasHeard(text)) throw new Error(`it was cut off (${this.code}) and did not hear ${JSON.stringify(text)}`)
+  }
+
+  /** Resolves when so many bytes have come in all; rejects when it is cut off before. */
+  async gets(bytes: number): Promise<void> {
+    while (this.socket.bytesRead < bytes && !this.isGone) await this.#wake()
+    if (this.socket.bytesRead < bytes) throw new Error(`it got ${this.socket.bytesRead} of ${bytes} bytes`)
+  }
+
+  /** Resolves when it is closed with this code; rejects when it is closed otherwise. */
+  async closedWith(code: number | undefined): Promise<void> {
+    await this.dismissed()
+    if (this.code !== code) throw new Error(`it was closed with ${this.code} and not with ${code}`)
   }
 
   /** Resolves when it is told why it is closed, or just closed. */
@@ -110,6 +141,17 @@ export class Raider {
 
   leave(): void {
     this.socket.destroy()
+  }
+
+  /** Leaves as who does not come back: nobody waits for it. */
+  part(): void {
+    if (this.isGone || this.socket.writableNeedDrain) return this.leave()
+    this.socket.write(webSocketFrame(Head.CLOSE, Uint8Array.of(0x03, 0xe8)))
+    this.socket.destroySoon()
+  }
+
+  #hasHeard(text: string): boolean {
+    return this.#first.includes(text) || this.heard.includes(text)
   }
 
   #wake(): Promise<void> {

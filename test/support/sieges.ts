@@ -1,6 +1,6 @@
 import { constants, deflateRawSync } from 'node:zlib'
-import { encodeFrame, type Frame, FrameType } from '@tautline/core/wire'
-import { Head, Raider, type RaidOptions, webSocketFrame } from './raider.ts'
+import { type Frame, FrameType } from '@tautline/core/wire'
+import { Head, messageOf, Raider, type RaidOptions, webSocketFrame } from './raider.ts'
 
 /** How much of everything. */
 export type Scale = 'small' | 'large'
@@ -16,8 +16,6 @@ export interface Siege {
   run(port: number, scale: Scale): Promise<readonly Raider[]>
 }
 
-const message = (...frames: Frame[]) =>
-  webSocketFrame(Head.BINARY, Buffer.concat(frames.map(frame => encodeFrame(frame))))
 const raw = (hex: string) => webSocketFrame(Head.BINARY, Buffer.from(hex, 'hex'))
 
 /** So many at once; each from one of eight addresses, and somebody by name. */
@@ -97,7 +95,7 @@ export const sieges: readonly Siege[] = [
     async run(port, scale) {
       const flood = (head: number) => Buffer.concat(Array(10_000).fill(webSocketFrame(head, new Uint8Array(100))))
       const [pings, pongs] = [flood(Head.PING), flood(Head.PONG)]
-      const frames = message(...Array<Frame>(10_000).fill([FrameType.PING]))
+      const frames = messageOf(...Array<Frame>(10_000).fill([FrameType.PING]))
       const raiders = await sessions(port, scale === 'small' ? 30 : 300, async (raider, n) => {
         // A message of our own PINGs is ten seconds worth of frames: it is read at that pace.
         const most = scale === 'small' && n % 3 === 2 ? 1 : 10
@@ -128,7 +126,7 @@ export const sieges: readonly Siege[] = [
             [FrameType.SUBSCRIBE, id + at, 'feed', { room: `${n}-${id + at}` }, undefined],
             ...(n % 2 ? ([[FrameType.UNSUBSCRIBE, id + at]] as const) : []),
           ])
-          await raider.shove(message(...frames.flat()), 100)
+          await raider.shove(messageOf(...frames.flat()), 100)
         }
       }),
   },
@@ -144,7 +142,7 @@ export const sieges: readonly Siege[] = [
                 ? [FrameType.CALL, id + at, 'echo', 'hello', undefined]
                 : [FrameType.CALL, id + at, 'hold', at, undefined],
           )
-          await raider.shove(message(...calls), 100)
+          await raider.shove(messageOf(...calls), 100)
         }
       }),
   },
@@ -163,8 +161,8 @@ export const sieges: readonly Siege[] = [
       sessions(port, scale === 'small' ? 10 : 100, async (raider, n) => {
         for (let id = 1; id <= (scale === 'small' ? 20 : 200); id++) {
           const items = Array.from({ length: 500 }, (_, at): Frame => [FrameType.ITEM, id, at])
-          const kept = message([FrameType.CALL, id, 'echo', 'x'.repeat(60_000), { key: `${n} ${id}` }])
-          await raider.shove(n % 2 ? kept : message([FrameType.CALL, id, 'sink', null, undefined], ...items), 200)
+          const kept = messageOf([FrameType.CALL, id, 'echo', 'x'.repeat(60_000), { key: `${n} ${id}` }])
+          await raider.shove(n % 2 ? kept : messageOf([FrameType.CALL, id, 'sink', null, undefined], ...items), 200)
         }
       }),
   },
@@ -175,7 +173,7 @@ export const sieges: readonly Siege[] = [
       for (let round = 0; round < (scale === 'small' ? 5 : 100); round++) {
         const some = await sessions(port, 60, (raider, n) =>
           raider.write(
-            message(
+            messageOf(
               [FrameType.SUBSCRIBE, 1, 'feed', { room: `${round} ${n}` }, undefined],
               [FrameType.TOKEN, `raider-${Math.floor(n / 30)}`],
             ),
@@ -195,7 +193,7 @@ export const sieges: readonly Siege[] = [
       const end = performance.now() + (scale === 'small' ? 1_000 : 10_000)
       for (let id = 1; performance.now() < end; id += 1_000) {
         const calls = Array.from({ length: 1_000 }, (_, at): Frame => [FrameType.CALL, id + at, 'echo', 'x', undefined])
-        await flooder.shove(message(...calls), 100)
+        await flooder.shove(messageOf(...calls), 100)
       }
       return [flooder]
     },
@@ -207,7 +205,7 @@ export const sieges: readonly Siege[] = [
         raider.socket.pause()
         const noise: Frame[] = [1, 2, 3, 4].map(id => [FrameType.CALL, id, 'noise', undefined, { window: 1_048_576 }])
         await raider.write(
-          n % 5 ? message([FrameType.SUBSCRIBE, 1, 'feed', { room: 'big' }, { rewind: 100 }]) : message(...noise),
+          n % 5 ? messageOf([FrameType.SUBSCRIBE, 1, 'feed', { room: 'big' }, { rewind: 100 }]) : messageOf(...noise),
         )
       }),
   },
@@ -217,7 +215,7 @@ export const sieges: readonly Siege[] = [
       sessions(port, scale === 'small' ? 5 : 50, async raider => {
         const wrong = Array.from({ length: 5_000 }, (_, n) => ({ id: 'x', name: '', [`k${n}`]: 1 }))
         for (let id = 1; id <= (scale === 'small' ? 3 : 50); id++) {
-          await raider.shove(message([FrameType.CALL, id, 'order', wrong, undefined]), 1_000)
+          await raider.shove(messageOf([FrameType.CALL, id, 'order', wrong, undefined]), 1_000)
         }
       }),
   },
