@@ -1,6 +1,7 @@
 import { channelOf, type Interceptor, parse, TautlineError, type TopicEntry } from '@tautline/core'
 import type { Call, Clock, Deadlines, EntryName, Publish } from '@tautline/core/wire'
 import { HandlerCall } from './call.ts'
+import { hearsCalls, traced } from './diagnostics.ts'
 import type { Failures } from './failures.ts'
 import type { Route, Routes } from './handlers.ts'
 import { intercept } from './interceptors.ts'
@@ -134,7 +135,7 @@ export class Dispatcher {
   /** From input to answer, in one go where nothing is asynchronous: that costs no promise. Never throws. */
   #drive(run: Run): void {
     try {
-      const answer = this.#ask(run)
+      const answer = hearsCalls() ? this.#trace(run) : this.#ask(run)
       if (isThenable(answer)) return void this.#settle(run, answer)
       run.end(answer)
       run.settled()
@@ -151,6 +152,11 @@ export class Dispatcher {
     } finally {
       run.settled()
     }
+  }
+
+  /** A method of its own: a function in the caller would cost every run, traced or not. */
+  #trace(run: Run): unknown {
+    return traced(run, () => this.#ask(run))
   }
 
   #ask(run: Run): unknown {

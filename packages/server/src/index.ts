@@ -21,6 +21,7 @@ export type {
 } from './broker.ts'
 export { type CallerOptions, type CreateCallerOptions, createCaller } from './caller.ts'
 export type { Count, Counts } from './counts.ts'
+export type { CallTrace, SessionTrace } from './diagnostics.ts'
 export type { OnError } from './failures.ts'
 export { anyone } from './handlers.ts'
 export type { ServerLimits } from './limits.ts'

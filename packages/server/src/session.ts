@@ -49,7 +49,7 @@ export interface SessionParts extends WelcomeParts {
   /** A session has lost its socket and waits for its client. */
   onDetached(session: Session): void
   /** A session is over. */
-  onOver(session: Session): void
+  onOver(session: Session, ending: Ending): void
 }
 
 /** Detached: its socket is gone, and its client may come back. */
@@ -183,8 +183,9 @@ export class Session implements Caller, SessionHandle, PeerEvents {
   }
 
   /** The one way down. */
-  close({ code, reason, error, told = false }: Ending): void {
+  close(ending: Ending): void {
     if (this.over) return
+    const { code, reason, error, told = false } = ending
     this.#state = 'over'
     if (told) this.peer.abort(error)
     const socket = this.peer.link.detach()
@@ -193,7 +194,7 @@ export class Session implements Caller, SessionHandle, PeerEvents {
     this.#parts.hub.owned.end(this.id)
     this.#intake.close()
     socket?.close(code, reasonOf(reason))
-    this.#parts.onOver(this)
+    this.#parts.onOver(this, ending)
     const listeners = this.#endListeners
     this.#endListeners = undefined
     for (const listener of listeners ?? []) guard(this.#parts.failures, 'onEnd', listener)

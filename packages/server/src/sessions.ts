@@ -10,7 +10,8 @@ import {
 import type { Arrival } from './arrival.ts'
 import type { Credentials } from './auth.ts'
 import { Detached } from './detached.ts'
-import { leaving, NOT_BACK, OUTRUN } from './endings.ts'
+import { sessionBegan, sessionEnded } from './diagnostics.ts'
+import { type Ending, leaving, NOT_BACK, OUTRUN } from './endings.ts'
 import { guard } from './guard.ts'
 import { toldLimits } from './limits.ts'
 import { Session, type SessionParts } from './session.ts'
@@ -52,7 +53,7 @@ export class Sessions {
       // Twice, so that all may be asked about again while handlers of those that were given up have not settled.
       decisions: { calls: 2 * limits.subscriptions, callBytes: Number.POSITIVE_INFINITY },
       onDetached: session => this.#detached.add(session, clock.now()),
-      onOver: session => this.#forget(session),
+      onOver: (session, ending) => this.#forget(session, ending),
     }
     this.#detached = new Detached(limits, session => session.close(NOT_BACK))
   }
@@ -136,6 +137,7 @@ export class Sessions {
     const session = new Session(this.#parts, arrival, credentials)
     session.attempt = hello.session?.[2] ?? 0
     this.#remember(session)
+    sessionBegan(session)
     const { onSession } = settings
     if (onSession) guard(failures, 'onSession', () => onSession(handleOf(session)))
     session.begin(socket)
@@ -158,7 +160,8 @@ export class Sessions {
     else this.#byIdentity.set(session.identity, new Set([session]))
   }
 
-  #forget(session: Session): void {
+  #forget(session: Session, ending: Ending): void {
+    sessionEnded(session, ending)
     this.#detached.delete(session)
     this.#bySecret.delete(session.secret)
     const { traffic } = session.peer.link
