@@ -1,14 +1,18 @@
+import { setTimeout as pass } from 'node:timers/promises'
 import { Cluster, type ClusterOptions } from 'ioredis'
+import { slotOf } from '../../src/slots.ts'
 import { RedisServer } from './redis-server.ts'
 
 const SLOTS = 16_384
 
 /** A cluster of masters on free ports. */
 export class RedisCluster {
-  readonly nodes: readonly RedisServer[]
+  readonly nodes: RedisServer[]
+  readonly #config: readonly string[]
 
-  private constructor(nodes: readonly RedisServer[]) {
+  private constructor(nodes: RedisServer[], config: readonly string[]) {
     this.nodes = nodes
+    this.#config = config
   }
 
   static async start(size = 3, config: readonly string[] = []): Promise<RedisCluster> {
@@ -19,9 +23,37 @@ export class RedisCluster {
       await admin.call('CLUSTER', 'ADDSLOTSRANGE', i * share, Math.min(SLOTS, (i + 1) * share) - 1)
       if (nodes[0]) await admin.call('CLUSTER', 'MEET', '127.0.0.1', nodes[0].port)
     }
-    const cluster = new RedisCluster(nodes)
+    const cluster = new RedisCluster(nodes, own)
     await cluster.whole()
     return cluster
+  }
+
+  /** Another node, which becomes the replica of a master and has what it has. */
+  async addReplica(master: RedisServer): Promise<RedisServer> {
+    const replica = await RedisServer.start(this.#config)
+    this.nodes.push(replica)
+    await replica.admin.call('CLUSTER', 'MEET', '127.0.0.1', master.port)
+    await this.whole()
+    await master.admin.config('SET', 'repl-diskless-sync-delay', 0)
+    await replica.admin.call('CLUSTER', 'REPLICATE', String(await master.admin.call('CLUSTER', 'MYID')))
+    await replica.follows(master)
+    const id = await replica.admin.call('CLUSTER', 'MYID')
+    const isReplica = new RegExp(`^${id} .*\\bslave\\b`, 'm')
+    for (const { admin } of this.nodes)
+      while (!isReplica.test(String(await admin.call('CLUSTER', 'NODES')))) await pass(20)
+    return replica
+  }
+
+  /**
+   * Waits until a master takes a write again to a slot of its own, asked by hand; from then on the engine is there, also for
+   * the broker.
+   */
+  async takes(node: RedisServer): Promise<void> {
+    while (!(await slotsOf(node)).some(Boolean)) await pass(5)
+    const slots = await slotsOf(node)
+    let key = 0
+    while (!slots[slotOf(`by hand ${key}`)]) key += 1
+    await node.takes(`by hand ${key}`)
   }
 
   /** Waits until all nodes know that all slots are served. */
@@ -31,7 +63,7 @@ export class RedisCluster {
         const info = String(await admin.call('CLUSTER', 'INFO'))
         return info.includes('cluster_state:ok') && info.includes(`cluster_known_nodes:${this.nodes.length}`)
       }
-      while (!(await isWhole())) await new Promise(resolve => setTimeout(resolve, 20))
+      while (!(await isWhole())) await pass(20)
     }
   }
 
@@ -44,16 +76,14 @@ export class RedisCluster {
 
   /** The master of a slot, by what all nodes agree on. */
   async masterOf(slot: number): Promise<RedisServer> {
-    for (const node of this.nodes) {
-      const lines = String(await node.admin.call('CLUSTER', 'NODES')).split('\n')
-      const [, , , , , , , , ...ranges] = lines.find(line => line.includes('myself'))?.split(' ') ?? []
-      const isHere = ranges.some(range => {
-        const [first = '', last = first] = range.split('-')
-        return Number(first) <= slot && slot <= Number(last)
-      })
-      if (isHere) return node
-    }
+    for (const node of this.nodes) if ((await slotsOf(node))[slot]) return node
     throw new Error(`slot ${slot} is nobody's`)
+  }
+
+  /** The master that has keys like these. */
+  async masterOfKeys(pattern: string): Promise<RedisServer> {
+    for (const node of this.nodes) if ((await node.admin.keys(pattern)).length > 0) return node
+    throw new Error(`nobody has ${pattern}`)
   }
 
   /** Moves a slot with all that is in it to another master, as `redis-cli --cluster reshard` does. */
@@ -84,4 +114,16 @@ export class RedisCluster {
   async end(): Promise<void> {
     await Promise.all(this.nodes.map(node => node.end()))
   }
+}
+
+/** For each slot, whether it is a node's, by what that node says. */
+async function slotsOf({ admin }: RedisServer): Promise<readonly boolean[]> {
+  const lines = String(await admin.call('CLUSTER', 'NODES')).split('\n')
+  const [, , , , , , , , ...ranges] = lines.find(line => line.includes('myself'))?.split(' ') ?? []
+  const slots = Array<boolean>(SLOTS).fill(false)
+  for (const range of ranges) {
+    const [first = '', last = first] = range.split('-')
+    slots.fill(true, Number(first), Number(last) + 1)
+  }
+  return slots
 }

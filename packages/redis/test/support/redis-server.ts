@@ -1,3 +1,4 @@
+import { setTimeout as pass } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { EngineProcess, freePort } from '../../../../test/support/engine-process.ts'
 import { requireTool } from '../../../../test/support/requires.ts'
@@ -43,6 +44,34 @@ export class RedisServer extends EngineProcess {
     const own = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.dir, '--save', '']
     this.spawn(tool.path, [...own, ...this.#config])
     await this.admin.ping()
+  }
+
+  /** Becomes a replica, and has what its master has. */
+  async follow(master: RedisServer): Promise<void> {
+    await master.admin.config('SET', 'repl-diskless-sync-delay', 0)
+    await this.admin.replicaof('127.0.0.1', master.port)
+    await this.follows(master)
+  }
+
+  /** Waits until it is a replica that has what its master has. */
+  async follows({ port }: RedisServer): Promise<void> {
+    for (;;) {
+      const info = await this.admin.info('replication')
+      if (info.includes(`master_port:${port}`) && info.includes('master_link_status:up')) return
+      await pass(20)
+    }
+  }
+
+  /** Waits until it takes a write to a key again, asked by hand. */
+  async takes(key: string): Promise<void> {
+    for (;;) {
+      try {
+        await this.admin.set(key, '')
+        return
+      } catch {
+        await pass(5)
+      }
+    }
   }
 
   /** Ends it and removes what it wrote. */
