@@ -57,6 +57,23 @@ describe('a hostile server', () => {
   })
 
   it.each([
+    [1_048_575, 4500],
+    [1_048_576, 4500],
+    [1_048_577, 1009],
+  ])('that begins with %i bytes of nothing where the client takes 1 MiB is left with %i', async (bytes, code) => {
+    let told = (_: number) => {}
+    const closed = new Promise<number>(resolve => {
+      told = resolve
+    })
+    const attack = (ws: WebSocket) => {
+      ws.send(Buffer.alloc(bytes))
+      ws.on('close', told)
+    }
+    await dialled(attack, { messageBytes: 1_048_576 })
+    expect(await closed).toBe(code)
+  })
+
+  it.each([
     ['an allocation bomb', `9201${'dd01ffffff'.repeat(31)}`],
     ['a million arrays', `9201${'91'.repeat(1_000_000)}`],
     ['a frame that only clients send', '9200c0'],

@@ -74,6 +74,16 @@ test('of all channels together the one that was published on the longest ago for
   expect((await broker.read(log('b'), { after: 0 }, all)).changes).toEqual([])
 })
 
+test.each([
+  [-1, 0],
+  [0, 1],
+  [1, 1],
+])('with room for three channels and %i bytes, the first of three is still there: %i', async (more, there) => {
+  const broker = memory({ totalBytes: 3 * (2_048 + 1_000) + more })
+  for (const name of ['a', 'b', 'c']) await broker.publish(log(name), { body: body(1_000) })
+  expect((await broker.read(log('a'), { after: 0 }, all)).changes).toHaveLength(there)
+})
+
 test('a channel that is dropped whole comes back with a new epoch, one that was always empty with the same', async () => {
   const broker = memory({ totalBytes: 2_000 })
   const [untouched] = await broker.heads([log('empty')])

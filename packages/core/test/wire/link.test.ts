@@ -176,6 +176,19 @@ describe('a link', () => {
     expect(client.overflowed).toBe(1)
   })
 
+  it.each([
+    [-1, false],
+    [0, true],
+    [1, true],
+  ])('keeps as many bytes as it may, and not one more: with %i of room it is resumable: %s', (room, resumable) => {
+    const one = side('server').link.send(call(1)) + KEPT_OVERHEAD
+    const client = side('server', { replayBytes: 2 * one + room })
+    connect(client, side('client'))
+    client.link.send(call(1))
+    client.link.send(call(2))
+    expect(client.link.resumable(0)).toBe(resumable)
+  })
+
   it('refuses a frame over the limit before it is counted', () => {
     const client = side('server', { sendBytes: 100 })
     expect(() => client.link.send([FrameType.CALL, 1, 'a.b', 'x'.repeat(100), undefined])).toThrow(

@@ -25,6 +25,16 @@ describe('a queue', () => {
     expect(items.push('c', 1)).toBe(false)
   })
 
+  it.each([
+    [9, true],
+    [10, false],
+    [11, false],
+  ])('with a window of 10, takes one more item after %i bytes: %s', (bytes, taken) => {
+    const { items } = queue(10)
+    items.push('a', bytes)
+    expect(items.push('b', 1)).toBe(taken)
+  })
+
   it('grants again once half the window has been read', async () => {
     const { items, granted } = queue(10)
     for (const item of ['a', 'b', 'c']) items.push(item, 3)
