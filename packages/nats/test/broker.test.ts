@@ -69,31 +69,6 @@ tool.describe('a broker on NATS', () => {
     await connection.close()
   })
 
-  test('subscribes at the engine once per channel, and leaves with the last', async () => {
-    const broker = open()
-    const feeds = await Promise.all([1, 2, 3].map(() => broker.subscribe(log('a'), () => undefined)))
-    const channels = async () => (await engine.subscriptions()).flat().filter(subject => subject.startsWith('tautline'))
-    expect(await channels()).toEqual(['tautline.f.a'])
-    feeds[0]?.close()
-    feeds[1]?.close()
-    await broker.heads([log('a')])
-    expect(await channels()).toHaveLength(1)
-    feeds[2]?.close()
-    await expect.poll(channels).toEqual([])
-  })
-
-  test('hears again who comes back at once', async () => {
-    const broker = open()
-    const told: number[] = []
-    for (let i = 1; i <= 5; i++) {
-      const feed = await broker.subscribe(log('a'), (_, { offset }) => void told.push(offset))
-      await broker.publish(log('a'), { body })
-      await until(() => told.length === i, 'a change')
-      feed.close()
-    }
-    expect(told).toEqual([1, 2, 3, 4, 5])
-  })
-
   test('keeps apart what prefixes keep apart', async () => {
     const told: string[] = []
     for (const [name, broker] of Object.entries({ here: open(), there: open({ prefix: 'other.app' }) })) {
@@ -175,29 +150,6 @@ tool.describe('a broker on NATS', () => {
     const positions = await Promise.all(Array.from({ length: 5 }, () => broker.publish(log('a'), { body: large })))
     expect(positions.map(([, offset]) => offset)).toEqual([1, 2, 3, 4, 5])
     expect(await offsets(broker, log('a'))).toEqual([1, 2, 3, 4, 5])
-  })
-
-  test.each([
-    [999, 0],
-    [1_000, 0],
-    [1_001, 1],
-  ])('a log of 1,000 bytes that is given %i forgets its oldest', async (bytes, floor) => {
-    const broker = open({ channelBytes: 1_000 })
-    await broker.publish(log('a'), { body: new Uint8Array(500 - 128) })
-    await broker.publish(log('a'), { body: new Uint8Array(bytes - 500 - 128) })
-    expect(await broker.read(log('a'), { after: 0 }, ALL)).toMatchObject({ floor, head: 2 })
-  })
-
-  test('a key that no longer fits into its channel is retracted', async () => {
-    const broker = open({ channelBytes: 1_200 })
-    const channel = { name: 'a', retain: LATEST }
-    const told: string[] = []
-    const listen = (_: unknown, { offset, key, body }: { offset: number; key?: string | undefined; body: unknown }) =>
-      void told.push(`${offset}${key}${body ? '' : ' gone'}`)
-    await broker.subscribe(channel, listen)
-    for (const key of ['x', 'y', 'z']) await broker.publish(channel, { key, body: new Uint8Array(400) })
-    await until(() => told.length === 4, 'four changes')
-    expect(told).toEqual(['1x', '2y', '3z', '4x gone'])
   })
 
   test('the stream does not keep what a log has forgotten, nor what a key was before', async () => {
@@ -328,28 +280,6 @@ tool.describe('a broker on NATS', () => {
       engine.signal('SIGCONT')
     }
     await until(() => broker.status === 'up', 'the engine', 8_000)
-  })
-
-  test('one whose engine is not there refuses soon, says that nothing was done, and recovers', {
-    timeout: 20_000,
-  }, async () => {
-    const away = await NatsServer.start()
-    others.push(away)
-    await away.kill()
-    const statuses: string[] = []
-    const broker = keep(nats(away.client))
-    broker.onStatus(status => statuses.push(status))
-    const began = performance.now()
-    await expect(broker.publish(log('a'), { body })).rejects.toMatchObject(NOT_DONE)
-    await expect(broker.publish({ name: 'a', retain: NONE }, { body })).rejects.toMatchObject(NOT_DONE)
-    await expect(broker.subscribe(log('a'), () => undefined)).rejects.toMatchObject(NOT_DONE)
-    await expect(broker.heads([log('a')])).rejects.toMatchObject(NOT_DONE)
-    expect(performance.now() - began).toBeLessThan(3_000)
-    expect(broker.status).toBe('down')
-    await away.go()
-    await until(() => broker.status === 'up', 'the engine', 3_000)
-    expect(await broker.publish(log('a'), { body })).toEqual([expect.any(String), 1])
-    expect(statuses).toEqual(['up'])
   })
 
   test('one whose stream is not what it needs says what is missing, and goes on when it is there', async () => {

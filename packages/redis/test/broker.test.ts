@@ -70,30 +70,6 @@ tool.describe('a broker on Redis', () => {
     await expect.poll(clients).toBe(1)
   })
 
-  test('subscribes at the engine once per channel, and leaves with the last', async () => {
-    const broker = open()
-    const feeds = await Promise.all([1, 2, 3].map(() => broker.subscribe(log('a'), () => undefined)))
-    const channels = async () => engine.admin.pubsub('CHANNELS', '*')
-    expect(await channels()).toEqual(['tautline:{a}:feed:0'])
-    feeds[0]?.close()
-    feeds[1]?.close()
-    expect(await channels()).toHaveLength(1)
-    feeds[2]?.close()
-    await expect.poll(channels).toEqual([])
-  })
-
-  test('hears again who comes back at once', async () => {
-    const broker = open()
-    const told: number[] = []
-    for (let i = 1; i <= 5; i++) {
-      const feed = await broker.subscribe(log('a'), (_, { offset }) => void told.push(offset))
-      await broker.publish(log('a'), { body })
-      await until(() => told.length === i, 'a change')
-      feed.close()
-    }
-    expect(told).toEqual([1, 2, 3, 4, 5])
-  })
-
   test('keeps apart what prefixes and databases keep apart', async () => {
     const told: string[] = []
     const other = keep(redis(new Redis({ port: engine.port, host: '127.0.0.1', lazyConnect: true, db: 1 })))
@@ -115,38 +91,6 @@ tool.describe('a broker on Redis', () => {
     await broker.publish(log('a'), { body })
     await until(() => told.length === 1, 'a change')
     expect(told).toEqual([1])
-  })
-
-  test('a message larger than all that a channel may keep is refused', async () => {
-    const broker = open({ channelBytes: 1_000 })
-    await expect(broker.publish(log('a'), { body: new Uint8Array(1_001) })).rejects.toMatchObject({
-      code: 'RESOURCE_EXHAUSTED',
-      mayHaveRun: false,
-    })
-  })
-
-  test.each([
-    [999, 0],
-    [1_000, 0],
-    [1_001, 1],
-  ])('a log of 1,000 bytes that is given %i forgets its oldest', async (bytes, floor) => {
-    const broker = open({ channelBytes: 1_000 })
-    await broker.publish(log('a'), { body: new Uint8Array(500 - 128) })
-    await broker.publish(log('a'), { body: new Uint8Array(bytes - 500 - 128) })
-    expect(await broker.read(log('a'), { after: 0 }, ALL)).toMatchObject({ floor, head: 2 })
-  })
-
-  test('a key that no longer fits into its channel is retracted', async () => {
-    const broker = open({ channelBytes: 1_200 })
-    const channel = { name: 'a', retain: LATEST }
-    const told: string[] = []
-    await broker.subscribe(
-      channel,
-      (_, { offset, key, body }) => void told.push(`${offset}${key}${body ? '' : ' gone'}`),
-    )
-    for (const key of ['x', 'y', 'z']) await broker.publish(channel, { key, body: new Uint8Array(400) })
-    await until(() => told.length === 4, 'four changes')
-    expect(told).toEqual(['1x', '2y', '3z', '4x gone'])
   })
 
   test('leaves nothing in the engine for ever that was declared to end', async () => {
@@ -271,28 +215,6 @@ tool.describe('a broker on Redis', () => {
       engine.signal('SIGCONT')
     }
     await until(() => broker.status === 'up', 'the engine', 5_000)
-  })
-
-  test('one whose engine is not there refuses soon, says that nothing was done, and recovers', {
-    timeout: 20_000,
-  }, async () => {
-    const away = await RedisServer.start()
-    await away.kill()
-    const statuses: string[] = []
-    const broker = keep(redis(away.client()))
-    broker.onStatus(status => statuses.push(status))
-    const began = performance.now()
-    await expect(broker.publish(log('a'), { body })).rejects.toMatchObject(NOT_DONE)
-    await expect(broker.subscribe(log('a'), () => undefined)).rejects.toMatchObject(NOT_DONE)
-    await expect(broker.heads([log('a')])).rejects.toMatchObject(NOT_DONE)
-    expect(performance.now() - began).toBeLessThan(3_000)
-    expect(broker.status).toBe('down')
-    await away.go()
-    await until(() => broker.status === 'up', 'the engine', 2_000)
-    expect(await broker.publish(log('a'), { body })).toEqual([expect.any(String), 1])
-    expect(statuses).toEqual(['up'])
-    await broker.close()
-    await away.end()
   })
 
   test('what a full engine refuses was not done', async () => {
