@@ -12,7 +12,7 @@ import { WatchedFort } from './support/watched-fort.ts'
 const FACTOR = 20
 const MORE_MS = 250
 /** How long somebody goes beyond a limit again and again, in ms. */
-const AGAIN_MS = 200
+const AGAIN_MS = 150
 
 const quick = { ...overrunsOfMessages, ...overrunsOfSessions }
 /** One for each limit: there is no other place where a new one would be missed. */

@@ -36,10 +36,10 @@ const server = await serve(
   },
 )
 
-/** Of who is called `slow` that is never known, and of who is called `brief` only for two seconds. */
+/** Of who is called `slow` that is never known, and of who is called `brief` only for four seconds. */
 function whoIs(token: string): Authenticated<undefined> | Promise<never> {
   if (token.startsWith('slow')) return new Promise(() => undefined)
-  const expiresAt = token.startsWith('brief') ? Date.now() + 2_000 : undefined
+  const expiresAt = token.startsWith('brief') ? Date.now() + 4_000 : undefined
   return { context: undefined, identity: token, expiresAt }
 }
 

@@ -103,9 +103,11 @@ export const overrunsOfMessages: Overruns<
       const raider = await raid.joined()
       raider.socket.pause()
       // Until as much has been answered as fits on the way, and the next thing has to wait.
-      for (let id = 1; (await raid.fort.stats()).queues.unsentBytes < 100_000; id++) {
-        await raider.write(messageOf(echo(id, 'x'.repeat(250_000))))
-        await pass(10)
+      for (let [id, unsent, before] = [1, 0, -1]; unsent < 100_000 || unsent !== before; id++) {
+        if (unsent < 100_000) await raider.write(messageOf(echo(id, 'x'.repeat(250_000))))
+        await pass(20)
+        before = unsent
+        unsent = (await raid.fort.stats()).queues.unsentBytes
       }
       const ping = webSocketFrame(Head.PING, new Uint8Array(0))
       await raider.write(Buffer.concat(Array(raid.limits.pongs + 1).fill(ping)))

@@ -140,7 +140,7 @@ export const overrunsOfSessions: Overruns<
         const less = [await raid.ticket(name, 'less', bytes - 100), await raid.ticket(name, 'less', bytes - 100)]
         const more = [await raid.ticket(name, 'more', bytes), await raid.ticket(name, 'more', bytes)]
         expectThat(less[0] === less[1], 'an outcome that is small enough is kept')
-        expectThat(more[0] !== more[1], 'one that is not is not')
+        expectThat(more[0] !== more[1], 'one that is too large is not')
       })
     },
   },

@@ -77,12 +77,13 @@ export const overrunsOfTime: Overruns<
         const name = raid.name()
         const raider = await raid.joined(name)
         raider.leave()
-        await pass(raid.limits.resumeMs + 1_500)
+        // A server that was busy meanwhile takes it for its own sleep, and waits anew.
+        await pass(raid.limits.resumeMs + 4_000)
         expectThat(!(await raid.resumes(raider, name)), 'a session is lost in time')
       }),
   },
   tokenMs: {
-    limit: 1_000,
+    limit: 2_000,
     run: raid =>
       all(raid, async () => {
         const raider = await raid.joined(`brief ${raid.name()}`)
