@@ -1,9 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { guards } from '../scripts/guards/list.ts'
+import { guards as threatGuards } from '../scripts/guards/list.ts'
+import { natsGuards } from '../scripts/guards/nats.ts'
 import { root } from './support/pages.ts'
 
+const guards = [...threatGuards, ...natsGuards]
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
 test.each([...new Set(guards.map(({ file }) => file))])('every guard of %s stands there, to be removed', file => {
@@ -16,6 +18,8 @@ test.each([...new Set(guards.map(({ file }) => file))])('every guard of %s stand
 })
 
 test('every guard has a test that exists', () => {
-  const missing = guards.filter(({ test, name }) => !existsSync(join(root, test)) || !read(test).includes(name ?? ''))
+  const missing = guards.filter(
+    ({ test, name, suite }) => !existsSync(join(root, test)) || !read(suite ?? test).includes(name ?? ''),
+  )
   expect(missing.map(({ does, name }) => `${does}: ${name}`)).toEqual([])
 })

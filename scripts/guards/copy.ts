@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runGroup } from './group.ts'
-import type { Guard } from './list.ts'
+import type { Guard } from './guard.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

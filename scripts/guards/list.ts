@@ -1,18 +1,9 @@
-/** One guard against something hostile: the patch that takes it away, and the test that must not survive it. */
-export interface Guard {
+import type { Guard } from './guard.ts'
+
+/** One against something hostile. */
+export interface ThreatGuard extends Guard {
   /** The row of the threat table in docs/guide/security.md. */
   readonly row: number
-  /** What the guard does. */
-  readonly does: string
-  readonly file: string
-  /** What stands in the file exactly once, and what is put in its place. */
-  readonly find: string
-  readonly replace: string
-  /** It stands there more than once, each time against the same. */
-  readonly everywhere?: true
-  /** The file of the test, and as much of its name as is needed to find it. */
-  readonly test: string
-  readonly name?: string
 }
 
 const CORE = 'packages/core/src'
@@ -23,8 +14,8 @@ const inCore = (name: string) => `packages/core/test/${name}.test.ts`
 const inServer = (name: string) => `packages/server/test/${name}.test.ts`
 const inClient = (name: string) => `packages/client/test/${name}.test.ts`
 
-/** Every guard that is code of ours. */
-export const guards: readonly Guard[] = [
+/** Every guard against something hostile that is code of ours. */
+export const guards: readonly ThreatGuard[] = [
   {
     row: 1,
     does: 'turns pages of other origins away before the upgrade',
@@ -1071,6 +1062,24 @@ export const guards: readonly Guard[] = [
     name: 'gets 503, and may come later',
   },
   {
+    row: 47,
+    does: 'sends clients away one after another when the broker is gone',
+    file: `${SERVER}/isolation.ts`,
+    find: 'now + index / LEAVING_PER_MS',
+    replace: 'now + 0 * index',
+    test: inServer('isolation'),
+    name: 'each at a time of its own',
+  },
+  {
+    row: 47,
+    does: 'waits for a broker that is only restarting',
+    file: `${SERVER}/isolation.ts`,
+    find: 'deadlines.add(graceMs, () => this.#begin())',
+    replace: 'deadlines.add(0 * graceMs, () => this.#begin())',
+    test: inServer('isolation'),
+    name: 'an engine that restarts is back by then',
+  },
+  {
     row: 48,
     does: 'sends nothing twice that may have killed a server',
     file: `${CLIENT}/request.ts`,
@@ -1157,5 +1166,14 @@ export const guards: readonly Guard[] = [
     replace: '',
     test: inServer('detached'),
     name: 'are lost when they have waited long enough',
+  },
+  {
+    row: 51,
+    does: 'remembers no more addresses than it may that were turned away',
+    file: `${SERVER}/isolation.ts`,
+    find: '(refusals.size < ADDRESSES ? 1 : 0)',
+    replace: '1',
+    test: inServer('isolation'),
+    name: 'turns at most 10,000 addresses away',
   },
 ]

@@ -1,10 +1,13 @@
 /**
- * Removes every guard of `list.ts`, one at a time and in a copy, and sees whether its test notices:
- * `npm run mutate:guards [-- --row N]`. It ends with the line `N guards removed, N caught`, and fails when they differ.
+ * Removes every guard of `list.ts` and `nats.ts`, one at a time and in a copy, and sees whether its test notices:
+ * `npm run mutate:guards [-- --row N] [-- --in packages/nats]`. It ends with the line `N guards removed, N caught`, and
+ * fails when they differ.
  */
 import { parseArgs } from 'node:util'
 import { Copy, type Trial, type Verdict } from './copy.ts'
-import { type Guard, guards } from './list.ts'
+import type { Guard } from './guard.ts'
+import { guards, type ThreatGuard } from './list.ts'
+import { natsGuards } from './nats.ts'
 
 /** Copies that are worked on at a time. */
 const JOBS = 2
@@ -23,8 +26,11 @@ const SAID: Readonly<Record<Verdict, string>> = {
   untested: 'UNTESTED',
 }
 
-const { values } = parseArgs({ options: { row: { type: 'string' } } })
-const chosen = guards.filter(({ row }) => values.row === undefined || row === Number(values.row))
+const { values } = parseArgs({ options: { row: { type: 'string' }, in: { type: 'string', default: '' } } })
+const all: readonly (Guard & Partial<Pick<ThreatGuard, 'row'>>)[] = [...guards, ...natsGuards]
+const chosen = all.filter(
+  ({ row, file }) => (values.row === undefined || row === Number(values.row)) && file.startsWith(values.in),
+)
 
 const copies = Array.from({ length: JOBS }, () => new Copy())
 process.once('exit', () => {
@@ -58,7 +64,7 @@ async function work(copy: Copy): Promise<void> {
     if (said.startsWith('caught')) caught += 1
     const seconds = ((performance.now() - started) / 1_000).toFixed(1)
     process.stdout.write(
-      `${String(guard.row).padStart(2)}  ${said.padEnd(13)} ${seconds.padStart(5)} s  ${guard.does}  (${guard.test})\n`,
+      `${String(guard.row ?? '').padStart(2)}  ${said.padEnd(13)} ${seconds.padStart(5)} s  ${guard.does}  (${guard.test})\n`,
     )
   }
 }

@@ -53,6 +53,7 @@ describe('a server that is cut off from its broker', () => {
     expect(gone(clients)).toBe(0)
     await serving.clock.advance(200)
     expect(gone(clients)).toBeGreaterThan(0)
+    expect(gone(clients)).toBeLessThanOrEqual(201)
     for (let i = 0; i < 8 && gone(clients) < 500; i++) {
       const before = gone(clients)
       await serving.clock.advance(100)
