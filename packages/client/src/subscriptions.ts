@@ -40,11 +40,6 @@ export class Subscriptions implements Desk {
     this.#line = line
   }
 
-  /** Subscriptions that are not closed, or were in this tick. */
-  get size(): number {
-    return this.#seats.size
-  }
-
   /** Opens a subscription; whatever is wrong with it is told to `sink`, at the end of the tick at the earliest. */
   add(request: Request, sink: Sink): Subscription {
     const subscription = new Subscription(this, request, sink)

@@ -13,11 +13,6 @@ export class Feeds {
   readonly #followed = new Map<string, Followed>()
   #connection: NatsConnection | undefined
 
-  /** Subjects that somebody listens to. */
-  get size(): number {
-    return this.#followed.size
-  }
-
   /** Subscribes on a connection; the client itself does so again whenever that connection is back. */
   attach(connection: NatsConnection): void {
     if (this.#connection === connection) return

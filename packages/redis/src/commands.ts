@@ -71,11 +71,6 @@ export class Commands {
     return this.#state.kind === 'up'
   }
 
-  /** What is under way. */
-  get underWay(): number {
-    return this.#underWay
-  }
-
   /**
    * Runs a script.
    *

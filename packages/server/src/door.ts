@@ -68,11 +68,6 @@ export class Door {
     return this.port === undefined ? undefined : `${scheme}://localhost:${this.port}${this.#settings.path}`
   }
 
-  /** Sockets that are open. */
-  get size(): number {
-    return this.#sockets.size
-  }
-
   /** Gives up sockets on which a message has begun and does not end. */
   sweep(now: number, stalled: boolean): void {
     for (const socket of this.#sockets.keys()) {

@@ -34,11 +34,6 @@ export class Drain {
     })
   }
 
-  /** When it will be over at the latest, in ms of the clock. */
-  get endsAt(): number {
-    return this.#endsAt
-  }
-
   /** Has everybody gone within so many ms. Said again, the earlier end counts. */
   within(ms: number): void {
     const endsAt = this.#parts.clock.now() + ms

@@ -88,7 +88,6 @@ function partsOf(contract: object, settings: Settings, handlers: object, failure
     contract: hashOf(contract),
     outcomes: outcomes.id,
   })
-  // The default broker is this server's alone.
   // A server on the default broker has no others.
   const obey: OrdersParts['obey'] = (order, identity) => void obeying[order](sessions, identity)
   const orders = settings.broker ? new Orders({ broker, deadlines, failures, obey }) : undefined
