@@ -1,5 +1,5 @@
 import { TautlineError } from '@tautline/core'
-import type { ExchangeOwner, Source } from '@tautline/core/wire'
+import { type ExchangeOwner, leave, type Source } from '@tautline/core/wire'
 import type { Answering } from '../run.ts'
 import { type Deferred, deferred } from './deferred.ts'
 
@@ -128,14 +128,4 @@ export class LocalExchange implements Answering {
       this.#wake = resolve
     })
   }
-}
-
-/** Not awaited: a generator's `return()` waits for a `next()` that may never settle, and its failure is nobody's. */
-function leave(source: Source): undefined {
-  try {
-    Promise.resolve(source.return?.()).catch(() => undefined)
-  } catch {
-    // A source that throws while it is told to stop has nothing left to say.
-  }
-  return undefined
 }
