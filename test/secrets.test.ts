@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { inspect } from 'node:util'
 import { connect } from '@tautline/client'
 import { contract, procedure } from '@tautline/core'
@@ -8,12 +9,16 @@ import * as z from 'zod'
 
 const CANARY = 'canary-3f9a7c'
 
+/** What was thrown comes later, as it was thrown. */
+const CHANNELS = ['tautline:session:begin', 'tautline:session:end', 'tracing:tautline:call:start']
+
 const desk = contract({ ask: procedure({ input: z.object({ password: z.string().max(3) }), output: z.string() }) })
 
 test('a token is in no URL, no log, no error and no close reason, whatever goes wrong', async () => {
   const written: string[] = []
   const note = (...told: unknown[]) => void written.push(told.map(each => inspect(each, { depth: 10 })).join(' '))
   process.on('warning', note)
+  for (const channel of CHANNELS) subscribe(channel, note)
   let refusing = true
   const server = await serve(
     desk,
@@ -59,4 +64,5 @@ test('a token is in no URL, no log, no error and no close reason, whatever goes 
   connection.close()
   await server.close({ withinMs: 0 })
   process.off('warning', note)
+  for (const channel of CHANNELS) unsubscribe(channel, note)
 })
