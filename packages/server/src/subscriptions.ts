@@ -10,11 +10,8 @@ import {
   type Unsubscribe,
 } from '@tautline/core/wire'
 import type { BrokerChannel } from './broker.ts'
-import type { Channel } from './channel.ts'
-import { Cursor } from './cursor.ts'
 import type { Admission } from './dispatch.ts'
 import { type Entered, enter } from './enter.ts'
-import { Flow } from './flow.ts'
 import type { Hub } from './hub.ts'
 import type { InFlight } from './inflight.ts'
 import type { ServerLimits } from './limits.ts'
@@ -22,6 +19,7 @@ import { type Member, Membership } from './membership.ts'
 import { PRESENCE_RETENTION } from './presence.ts'
 import { retentionOf } from './publications.ts'
 import { refusal } from './refusal.ts'
+import { type Seat, Seats } from './seats.ts'
 
 /** What the subscriptions of a session need. */
 export interface SubscriptionsParts {
@@ -61,15 +59,6 @@ interface Held {
   readonly seat: Seat
 }
 
-/** One channel of the session's socket: one cursor, however many subscriptions. */
-interface Seat {
-  readonly channel: Channel
-  readonly cursor: Cursor
-  readonly ids: Set<number>
-  /** Where the session is a member because of it. */
-  readonly presence: BrokerChannel | undefined
-}
-
 /** What an admission came to: the channel, and what the session is a member of because of it. */
 interface Granted {
   readonly channel: BrokerChannel
@@ -82,10 +71,8 @@ const GIVEN_UP = refusal('CANCELLED')
 /** One session's subscriptions: from SUBSCRIBE and UNSUBSCRIBE to cursors, and who is present because of them. */
 export class Subscriptions {
   readonly #parts: SubscriptionsParts
-  readonly #flow: Flow
   readonly #all = new Map<number, Asked | Held>()
-  /** By channel; who had its turn goes to the end. */
-  readonly #seats = new Map<string, Seat>()
+  readonly #seats: Seats
   readonly #membership: Membership
   #state: 'attached' | 'detached' | 'closed' = 'detached'
   /** One for each that is being asked about again: many listeners on one signal look like a leak to Node. */
@@ -93,8 +80,8 @@ export class Subscriptions {
 
   constructor(parts: SubscriptionsParts) {
     this.#parts = parts
-    const { hub, link, deadlines, limits, publicId } = parts
-    this.#flow = new Flow(link, limits)
+    const { hub, deadlines, publicId } = parts
+    this.#seats = new Seats(parts)
     this.#membership = new Membership(hub.presence, deadlines, publicId)
   }
 
@@ -129,15 +116,7 @@ export class Subscriptions {
 
   /** There may be room: those who are behind go on, in turns. */
   room(): void {
-    if (!this.#anyBehind() || !this.#flow.idle) return
-    const behind = [...this.#seats.values()].filter(({ cursor }) => cursor.behind)
-    for (const seat of behind) {
-      const { name } = seat.channel.ref
-      if (this.#seats.get(name) !== seat || !this.#flow.idle) continue
-      this.#seats.delete(name)
-      this.#seats.set(name, seat)
-      seat.cursor.run()
-    }
+    this.#seats.room()
   }
 
   /** The client is somebody else now: asks again for everything, and ends what is refused. */
@@ -159,12 +138,6 @@ export class Subscriptions {
     this.#state = 'closed'
     this.#release()
     this.#membership.close()
-  }
-
-  /** Asked whenever something has left, and then nearly always in vain. */
-  #anyBehind(): boolean {
-    for (const { cursor } of this.#seats.values()) if (cursor.behind) return true
-    return false
   }
 
   #subscribe([, id, path, params, fields]: Subscribe): void {
@@ -215,24 +188,16 @@ export class Subscriptions {
     return { channel, member: { channel: { name, retain: PRESENCE_RETENTION }, value: encodeValue(value) } }
   }
 
-  #hold({ id, path, params }: Asked, { member }: Granted, { channel, place, gap }: Entered): void {
+  #hold({ id, path, params }: Asked, { member }: Granted, entered: Entered): void {
     const { link } = this.#parts
-    const { name } = channel.ref
+    const { channel, place, gap } = entered
     const { epoch, after, base } = place
-    const seat = this.#seats.get(name) ?? {
-      channel,
-      cursor: new Cursor(channel, link, this.#flow, place),
-      ids: new Set(),
-      presence: member?.channel,
-    }
-    this.#seats.set(name, seat)
-    seat.cursor.rewind(place)
-    seat.ids.add(id)
+    const seat = this.#seats.take(id, entered, member?.channel)
     this.#all.set(id, { kind: 'held', id, path, params, seat })
     // Who reads all keys may go on from the middle, and then says as of when it has read them: as of this head.
     const newest = epoch === channel.epoch ? channel.head : 0
     const head = base > after ? base : Math.max(newest, after)
-    link.send([FrameType.SUBSCRIBED, id, { channel: name, epoch, offset: after, head, gap }])
+    link.send([FrameType.SUBSCRIBED, id, { channel: channel.ref.name, epoch, offset: after, head, gap }])
     if (member) this.#membership.enter(member)
     seat.cursor.run()
   }
@@ -255,13 +220,8 @@ export class Subscriptions {
     if (!subscription) return
     this.#all.delete(id)
     if (subscription.kind === 'asked') return subscription.abort.abort(GIVEN_UP)
-    const { channel, cursor, ids, presence } = subscription.seat
-    this.#parts.hub.leave(channel)
-    ids.delete(id)
-    if (ids.size > 0) return
-    cursor.close()
-    this.#seats.delete(channel.ref.name)
-    if (presence) this.#membership.leave(presence)
+    const { seat } = subscription
+    if (this.#seats.leave(id, seat) && seat.presence) this.#membership.leave(seat.presence)
   }
 
   #giveUpRechecks(): void {
@@ -272,11 +232,7 @@ export class Subscriptions {
   #release(): void {
     this.#membership.detached()
     this.#giveUpRechecks()
-    for (const { cursor } of this.#seats.values()) cursor.close()
-    for (const subscription of this.#all.values()) {
-      if (subscription.kind === 'asked') subscription.abort.abort(GIVEN_UP)
-      else this.#parts.hub.leave(subscription.seat.channel)
-    }
+    for (const each of this.#all.values()) if (each.kind === 'asked') each.abort.abort(GIVEN_UP)
     this.#seats.clear()
     this.#all.clear()
   }
