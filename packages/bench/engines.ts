@@ -1,5 +1,3 @@
-import { FloorClient } from './load/floor.ts'
-import { TautlineClient } from './load/tautline.ts'
 import type { Subject } from './subjects.ts'
 
 /** Engines that carry messages from one node to another. */
@@ -18,7 +16,7 @@ const SHIP = 1.5
 
 function byHand(engine: EngineName, work: string, name: string, note: string): EngineSubject {
   const env = { ENGINE_WORK: work }
-  return { engine, name, floor: name, server: `engine-${engine}`, connect: url => new FloorClient(url), note, env }
+  return { engine, name, floor: name, server: `engine-${engine}`, client: 'floor', note, env }
 }
 
 /** What the floors do not. */
@@ -29,8 +27,7 @@ function tautline(engine: EngineName, floor: string, retains: boolean): EngineSu
   const name = `Tautline, ${retains ? 'a log of 500' : 'nothing retained'}, on ${engine}`
   const note = `validated, encoded once; the other node holds one subscription and decodes nothing${retains ? KEEPS : ''}`
   const env = { ENGINE: engine, ENGINE_RETAINS: retains ? '1' : '' }
-  const connect = (url: string) => new TautlineClient(url)
-  return { engine, name, floor, server: 'engine-tautline', connect, note, env, ship: SHIP }
+  return { engine, name, floor, server: 'engine-tautline', client: 'tautline', note, env, ship: SHIP }
 }
 
 const PUBLISH = 'bare `PUBLISH`'

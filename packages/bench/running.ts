@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Client } from './load/client.ts'
+import { CLIENTS } from './load/clients.ts'
 import type { Flood, To, Usage } from './servers/host.ts'
 import type { Subject } from './subjects.ts'
 
@@ -71,7 +72,7 @@ export class Running {
   }
 
   async connect(): Promise<Client> {
-    const client = this.#subject.connect(`ws://127.0.0.1:${this.port}`)
+    const client = new CLIENTS[this.#subject.client](`ws://127.0.0.1:${this.port}`)
     this.#clients.add(client)
     client.onClose = () => this.#clients.delete(client)
     client.onFailure = this.#fail

@@ -1,17 +1,12 @@
-import { CapnwebClient } from './load/capnweb.ts'
-import type { Client } from './load/client.ts'
-import { FloorBatchedClient, FloorClient } from './load/floor.ts'
-import { OrpcClient } from './load/orpc.ts'
-import { SocketIoClient } from './load/socket-io.ts'
-import { TautlineClient } from './load/tautline.ts'
-import { TrpcClient } from './load/trpc.ts'
+import type { CLIENTS } from './load/clients.ts'
 
-/** A server to measure, and how to speak to it. */
+/** A server to measure, and how to speak to it. Plain data: another process may have to do it. */
 export interface Subject {
   readonly name: string
   /** Its module in `servers`. */
   readonly server: string
-  readonly connect: (url: string) => Client
+  /** Who speaks to it. */
+  readonly client: keyof typeof CLIENTS
   /** How it is set up, where that is not the default. */
   readonly note: string
   readonly env?: Readonly<Record<string, string>>
@@ -21,28 +16,28 @@ export interface Subject {
 export const FLOOR: Subject = {
   name: 'floor',
   server: 'floor',
-  connect: url => new FloorClient(url),
+  client: 'floor',
   note: 'written by hand on `ws` and `@msgpack/msgpack`, nothing checked, one `send` per message',
 }
 
 export const FLOOR_CORKED: Subject = {
   name: 'floor, one write per tick',
   server: 'floor-corked',
-  connect: url => new FloorClient(url),
+  client: 'floor',
   note: 'the floor with its TCP socket corked to the end of each tick',
 }
 
 export const FLOOR_BATCHED: Subject = {
   name: 'floor, one message per tick',
   server: 'floor-batched',
-  connect: url => new FloorBatchedClient(url),
+  client: 'floor-batched',
   note: 'the floor with one WebSocket message for all that either side sends in a tick, and reused encoders',
 }
 
 export const TAUTLINE: Subject = {
   name: 'Tautline',
   server: 'tautline',
-  connect: url => new TautlineClient(url),
+  client: 'tautline',
   note: 'everything on: validation both ways, sessions, replay, limits; only the rate is raised, so that the load passes',
 }
 
@@ -53,25 +48,25 @@ export const SUBJECTS: readonly Subject[] = [
   {
     name: 'Socket.IO 4',
     server: 'peers/socket-io',
-    connect: url => new SocketIoClient(url),
+    client: 'socket-io',
     note: 'WebSocket alone, `socket.io-msgpack-parser`, `request = null`; nothing checked, streams are plain events',
   },
   {
     name: 'tRPC 11 + zod',
     server: 'peers/trpc',
-    connect: url => new TrpcClient(url),
+    client: 'trpc',
     note: 'no transformer; requests of one tick in one array, as its client sends them; items and messages unchecked, binary as base64',
   },
   {
     name: 'oRPC 1.15 + zod',
     server: 'peers/orpc',
-    connect: url => new OrpcClient(url),
+    client: 'orpc',
     note: '`RPCHandler` on `ws`, topics by `EventPublisher`; items and messages unchecked, binary as a Blob',
   },
   {
     name: "Cap'n Web",
     server: 'peers/capnweb',
-    connect: url => new CapnwebClient(url),
+    client: 'capnweb',
     note: 'nothing checked; topics are callbacks whose answer nobody asks for',
   },
   TAUTLINE,

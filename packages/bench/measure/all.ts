@@ -1,110 +1,19 @@
-import { Running } from '../running.ts'
+import { once } from 'node:events'
+import { forkModule, within } from '../running.ts'
 import type { Subject } from '../subjects.ts'
-import { type Cost, pause, type Span, steady } from './calls.ts'
-import { connecting } from './connect.ts'
-import { fanOut } from './fan-out.ts'
-import { lone } from './latency.ts'
-import { prove } from './prove.ts'
-import { streaming } from './stream.ts'
-
-/** How thoroughly one measures. */
-export interface Effort extends Span {
-  readonly calls: number
-  readonly connects: number
-  /** Of those, before it is measured. */
-  readonly warmConnects: number
-  readonly subscribers: number
-  readonly publications: number
-}
-
-/** The columns of the tables. CPU in µs per operation, times in µs, sizes in bytes, shares of a core. */
-export const COLUMNS = [
-  'calls1x64',
-  'calls100x4',
-  'one',
-  'four',
-  'stream',
-  'connect',
-  'memory',
-  'p50',
-  'p99',
-  'up',
-  'down',
-  'echo',
-  'busy1x64',
-  'load1x64',
-  'busy100x4',
-  'load100x4',
-  'busyStream',
-  'loadStream',
-] as const
-
-/** One of them. */
-export type Column = (typeof COLUMNS)[number]
-
-/** One row of the tables, of one round. */
-export type Row = Readonly<Partial<Record<Column, number>>>
+import type { Answer, Order } from './measurer.ts'
+import { type Column, type Effort, type Row, STEPS } from './steps.ts'
 
 /** Does something, and tells what became of it if it failed: everything else goes on. */
 export type Attempt = <T>(what: string, act: () => Promise<T>) => Promise<T | undefined>
 
-/** What is measured together, and the columns that it fills. */
-interface Step {
-  readonly columns: readonly Column[]
-  /** In a process that has done nothing else: what has been busy is large already, and V8 collects it otherwise. */
-  readonly isFresh?: boolean
-  readonly measure: (server: Running, effort: Effort) => Promise<Row>
-}
-
-/** Before the echo is measured. */
-const ECHOES = 200
-
-const STEPS: readonly Step[] = [
-  {
-    columns: ['one', 'four', 'memory'],
-    isFresh: true,
-    measure: async (server, { subscribers, publications }) => ({
-      ...(await fanOut(server, subscribers, publications)),
-    }),
-  },
-  {
-    columns: ['calls1x64', 'busy1x64', 'load1x64'],
-    measure: async (server, effort) => {
-      const cost = await steady(server, { ...effort, connections: 1, inFlight: 64 }, client => client.call())
-      return { calls1x64: cost.cpu, busy1x64: cost.busy, load1x64: cost.loadBusy }
-    },
-  },
-  {
-    columns: ['calls100x4', 'busy100x4', 'load100x4'],
-    measure: async (server, effort) => {
-      const cost = await steady(server, { ...effort, connections: 100, inFlight: 4 }, client => client.call())
-      return { calls100x4: cost.cpu, busy100x4: cost.busy, load100x4: cost.loadBusy }
-    },
-  },
-  {
-    columns: ['stream', 'busyStream', 'loadStream'],
-    measure: async (server, effort) => {
-      const cost = await streaming(server, effort)
-      return { stream: cost.cpu, busyStream: cost.busy, loadStream: cost.loadBusy }
-    },
-  },
-  {
-    columns: ['connect'],
-    measure: async (server, { warmConnects, connects }) => ({
-      connect: await connecting(server, warmConnects, connects),
-    }),
-  },
-  {
-    columns: ['echo'],
-    isFresh: true,
-    measure: async (server, effort) => ({ echo: (await echoing(server, effort)).cpu }),
-  },
-  { columns: ['p50', 'p99', 'up', 'down'], measure: async (server, { calls }) => ({ ...(await lone(server, calls)) }) },
-]
+/** How long one step may take of one subject, in ms. */
+const PATIENCE_MS = 240_000
 
 /**
- * Measures all subjects once. Each has a server of its own, made anew, which has shown that it does its work; what is
- * compared is measured one right after the other, since a machine has its moods.
+ * Measures all subjects once. Each has a server of its own, and a process of its own that lays the load on: whoever has
+ * spoken other wires before is slower. What is compared is measured one right after the other, since a machine has its
+ * moods.
  */
 export async function measureRound(
   subjects: readonly Subject[],
@@ -113,46 +22,61 @@ export async function measureRound(
   attempt: Attempt,
 ): Promise<ReadonlyMap<Subject, Row>> {
   const rows = new Map<Subject, Row>(subjects.map(subject => [subject, {}]))
-  const servers = new Map<Subject, Running>()
-  for (const { columns, isFresh, measure } of STEPS.filter(step => step.columns.some(it => wanted.includes(it)))) {
+  const measurers = new Map<Subject, Measurer>()
+  for (const [step, { columns, isFresh }] of STEPS.entries()) {
+    if (!columns.some(it => wanted.includes(it))) continue
     for (const subject of subjects) {
       await attempt(`${subject.name}: ${columns[0]}`, async () => {
-        const server = isFresh ? await Running.start(subject) : (servers.get(subject) ?? (await proven(subject)))
-        if (!isFresh) servers.set(subject, server)
+        const measurer = (!isFresh && measurers.get(subject)) || new Measurer(subject)
+        if (!isFresh) measurers.set(subject, measurer)
         try {
-          const row = await Promise.race([measure(server, effort), server.failure])
-          rows.set(subject, { ...rows.get(subject), ...row })
+          rows.set(subject, { ...rows.get(subject), ...(await measurer.measure(step, effort)) })
         } catch (error) {
-          await server.end()
-          servers.delete(subject)
+          await measurer.end()
+          measurers.delete(subject)
           throw error
         }
-        if (isFresh) await server.end()
-        else await pause(50)
+        if (isFresh) await measurer.end()
       })
     }
   }
-  for (const server of servers.values()) await server.end()
+  for (const measurer of measurers.values()) await measurer.end()
   return rows
 }
 
-/** A server that does its work. */
-async function proven(subject: Subject): Promise<Running> {
-  const server = await Running.start(subject)
-  try {
-    await Promise.race([prove(server), server.failure])
-    return server
-  } catch (error) {
-    await server.end()
-    throw error
-  }
-}
+/** A process that measures one subject; see measurer.ts. */
+class Measurer {
+  readonly #subject: Subject
+  readonly #process = forkModule('measure/measurer')
 
-/**
- * In a server that holds as much as an application does. An empty one would tell of its size instead: up to 8 MB V8 never
- * marks, from there to 12 it does for every few megabytes that come and go, and then hardly ever.
- */
-async function echoing(server: Running, { warmMs, ms }: Span): Promise<Cost> {
-  await server.fill()
-  return steady(server, { connections: 1, inFlight: 1, warmMs: warmMs / 2, warm: ECHOES, ms }, client => client.echo())
+  readonly #ended: Promise<never>
+
+  constructor(subject: Subject) {
+    this.#subject = subject
+    this.#ended = once(this.#process, 'exit').then(([code, signal]) => {
+      throw new Error(`who measures ended with ${signal ?? code}`)
+    })
+    this.#ended.catch(() => undefined)
+  }
+
+  async measure(step: number, effort: Effort): Promise<Row> {
+    const order: Order = { subject: this.#subject, step, effort }
+    this.#process.send(order)
+    const answer = await within(Promise.race([this.#answer(), this.#ended]), 'it is measured', PATIENCE_MS)
+    if ('failure' in answer) throw new Error(answer.failure)
+    return answer.row
+  }
+
+  async #answer(): Promise<Answer> {
+    const [answer] = await once(this.#process, 'message')
+    return answer as Answer
+  }
+
+  /** Its server ends with it. */
+  async end(): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return
+    const gone = once(this.#process, 'exit')
+    this.#process.disconnect()
+    await gone
+  }
 }

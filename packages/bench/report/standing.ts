@@ -1,4 +1,4 @@
-import type { Column } from '../measure/all.ts'
+import type { Column } from '../measure/steps.ts'
 import { FLOOR, TAUTLINE } from '../subjects.ts'
 import { type Figure, figureOf, type Measured, withSpread } from './table.ts'
 

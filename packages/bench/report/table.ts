@@ -1,4 +1,4 @@
-import { COLUMNS, type Column, type Row } from '../measure/all.ts'
+import { COLUMNS, type Column, type Row } from '../measure/steps.ts'
 import { FLOOR, type Subject } from '../subjects.ts'
 
 const TITLES: Readonly<Record<Column, string>> = {
