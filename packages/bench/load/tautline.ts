@@ -12,6 +12,8 @@ const NUMBERS = core.numbersOf(WORK)
 
 const ACK_FRAMES = 64
 const ACK_BYTES = 131_072
+/** Along with what goes out anyway. */
+const ACK_ALONG_FRAMES = 16
 const WINDOW = 262_144
 
 /** docs/protocol.md, as far as a client needs it that never loses its socket. */
@@ -84,6 +86,7 @@ export class TautlineClient extends Client {
   }
 
   #open(entry: string, input: unknown): void {
+    if (this.#unacknowledged >= ACK_ALONG_FRAMES) this.#sendAck()
     this.#id += 1
     const number = this.#sameContract ? NUMBERS.get(entry) : undefined
     this.#send([2, this.#id, number ?? entry, input])
@@ -96,7 +99,10 @@ export class TautlineClient extends Client {
 
   #acknowledge(bytes: number): void {
     this.#unacknowledgedBytes += bytes
-    if (this.#unacknowledged < ACK_FRAMES && this.#unacknowledgedBytes < ACK_BYTES) return
+    if (this.#unacknowledged >= ACK_FRAMES || this.#unacknowledgedBytes >= ACK_BYTES) this.#sendAck()
+  }
+
+  #sendAck(): void {
     this.#unacknowledged = 0
     this.#unacknowledgedBytes = 0
     this.#send([17, this.#received])

@@ -14,6 +14,9 @@ import type { Socket } from './socket.ts'
 const ACK_FRAMES = 64
 const ACK_BYTES = 128 * 1024
 const ACK_MS = 1_000
+/** After so many, or so many ms, it goes along with whatever else goes out: a message of its own costs far more. */
+const ACK_ALONG_FRAMES = 16
+const ACK_ALONG_MS = 250
 
 /** Who takes what a link brings. */
 export interface LinkReader {
@@ -73,11 +76,14 @@ export class Link {
   readonly #batch = new Batch()
   #inlet: Inlet | undefined
   #socket: Socket | undefined
+  /** Whether the end of the tick is waited for; else nothing is in the batch. */
   #flushing = false
   #heardAt: number
   #received = 0
   #unacknowledged = 0
   #unacknowledgedBytes = 0
+  /** When the first of them came, in whole ms. */
+  #unacknowledgedSince = 0
   #ackDeadline: unknown
   #bytesIn = 0
   #bytesOut = 0
@@ -107,7 +113,7 @@ export class Link {
 
   /** Bytes that have not left this process: the socket's and those of the open batch. */
   get unsentBytes(): number {
-    return (this.#socket?.bufferedAmount ?? 0) + this.#batch.bytes
+    return (this.#socket?.bufferedAmount ?? 0) + (this.#flushing ? this.#batch.bytes : 0)
   }
 
   /** Bytes of all messages since the link was made. */
@@ -208,7 +214,12 @@ export class Link {
 
   /** The same for several, now and in one message with whatever waits: for the end of a tick. Tells of no room. */
   sendNow(frames: readonly Uint8Array[]): void {
-    if (this.#socket) for (const frame of frames) this.#batch.add(frame)
+    const socket = this.#socket
+    const [first] = frames
+    if (!socket || !first) return
+    // Of a thousand sockets one after another, each object that need not be looked at counts.
+    if (!this.#flushing && frames.length === 1) return this.#say(socket, first)
+    for (const frame of frames) this.#batch.add(frame)
     this.flush()
   }
 
@@ -246,6 +257,7 @@ export class Link {
   }
 
   readonly #flushDeferred = (): void => {
+    if (this.#batch.bytes > 0 && this.#mayAcknowledge) this.#acknowledge()
     this.#flushing = false
     this.flush()
     this.#reader.room()
@@ -291,7 +303,13 @@ export class Link {
     else this.#reader.frame(frame, size)
   }
 
+  get #mayAcknowledge(): boolean {
+    const waiting = this.#unacknowledged
+    return waiting >= ACK_ALONG_FRAMES || (waiting > 0 && this.#heardAt - this.#unacknowledgedSince >= ACK_ALONG_MS)
+  }
+
   #count(size: number): void {
+    if (this.#unacknowledged === 0) this.#unacknowledgedSince = Math.trunc(this.#heardAt)
     this.#received += 1
     this.#unacknowledged += 1
     this.#unacknowledgedBytes += size

@@ -136,6 +136,36 @@ describe('a link', () => {
     expect(client.link.keptBytes).toBe(0)
   })
 
+  it('acknowledges along with what goes out anyway, after 16 counted frames or 250 ms', () => {
+    const [client, server] = [side('server'), side('client')]
+    connect(client, server)
+    const answer = (): void => {
+      server.link.send([FrameType.PING])
+      clock.tick()
+    }
+    for (let id = 1; id <= 15; id++) client.link.send(call(id))
+    clock.tick()
+    answer()
+    expect(client.link.keptBytes).toBeGreaterThan(0)
+    client.link.send(call(16))
+    clock.tick()
+    expect(client.link.keptBytes).toBeGreaterThan(0)
+    answer()
+    expect(client.link.keptBytes).toBe(0)
+
+    client.link.send(call(17))
+    clock.advanceSync(249)
+    client.link.send(call(18))
+    clock.tick()
+    answer()
+    expect(client.link.keptBytes).toBeGreaterThan(0)
+    clock.advanceSync(1)
+    client.link.send(call(19))
+    clock.tick()
+    answer()
+    expect(client.link.keptBytes).toBe(0)
+  })
+
   it('answers PING with PONG and counts any byte as a sign of life', () => {
     const [client, server] = [side('server'), side('client')]
     connect(client, server)
