@@ -77,6 +77,10 @@ export class Journal {
   async read(from: From, limit: PageLimit): Promise<Page> {
     for (let tries = 0; tries < MOST_READS; tries++) {
       await this.position()
+      // Somebody knows more.
+      if ('after' in from && from.after > this.#replica.index.head) {
+        await this.#withStream(() => this.#replica.syncDecided())
+      }
       const page = await this.#withStream(() => readPage(this.#replica, this.#parts.store, this.#subject, from, limit))
       if (page) return page
     }

@@ -80,12 +80,15 @@ export class Replica {
     await this.sync()
   }
 
+  /** The same, as the server has it that decides: others of a stream that is kept on several may lag. */
+  async syncDecided(): Promise<void> {
+    while (this.#syncing !== undefined) await this.#syncing.catch(() => undefined)
+    await this.#sync('decided')
+  }
+
   /** Takes in what others have stored. */
   sync(): Promise<void> {
-    this.#syncing ??= this.#catchUp().finally(() => {
-      this.#syncing = undefined
-    })
-    return this.#syncing
+    return this.#syncing ?? this.#sync('newest')
   }
 
   /** Takes in all of a log that is still there, and not only what came since it was looked at. */
@@ -118,13 +121,20 @@ export class Replica {
     if (this.#loading !== undefined) this.#meanwhile.push(stored)
   }
 
-  async #catchUp(): Promise<void> {
+  #sync(asked: 'newest' | 'decided'): Promise<void> {
+    this.#syncing = this.#catchUp(asked).finally(() => {
+      this.#syncing = undefined
+    })
+    return this.#syncing
+  }
+
+  async #catchUp(asked: 'newest' | 'decided'): Promise<void> {
     const index = this.#index
     const had = index.seq
     const { store, subject } = this.#parts
     const isBehind = (newest: Newest | undefined) => (newest?.seq ?? 0) < had
-    let newest = await store.newest(subject)
-    if (isBehind(newest)) newest = await store.decided(subject)
+    let newest = await store[asked](subject)
+    if (isBehind(newest) && asked === 'newest') newest = await store.decided(subject)
     if (newest && isBehind(newest) && this.#isNew(newest.stored)) await this.#load(newest.stored)
     else if (isBehind(newest)) this.#begin(newest?.seq ?? 0)
     else if (newest && (newest.seq > index.seq || isAnother(newest, index))) await this.#takeIn(newest)

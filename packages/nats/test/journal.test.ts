@@ -114,6 +114,18 @@ describe.each(['log', 'latest'] as const)('several processes that write a %s at 
     expect(await a.position()).toEqual([epoch, 1])
   })
 
+  test('know what somebody else was told of, where the server lags that they ask', async () => {
+    const stream = new FakeStream(randomFrom(1), { lostAcks: 0, lostNews: 1 })
+    const [a, b] = [open(stream), open(stream)]
+    const publish = (key: string) => a.publish({ key, body: new TextEncoder().encode(key) })
+    for (const key of ['one', 'two', 'three']) await publish(key)
+    const [epoch] = await publish('four')
+    stream.lag = 2
+    for (const journal of [b, open(stream)]) {
+      expect(await journal.read({ after: 4 }, ALL)).toMatchObject({ epoch, after: 4, through: 4, head: 4 })
+    }
+  })
+
   test('also where answers and news are lost', { timeout: 60_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.nat(), seed => play(seed, { lostAcks: 0.1, lostNews: 0.2 })),

@@ -19,6 +19,8 @@ export class FakeStream implements Pick<Store, keyof Store> {
   readonly #random: () => number
   readonly #faults: Faults
   readonly #listeners: ((stored: Stored) => void)[] = []
+  /** How many of the newest records the server does not have yet that is asked, unless it is the one that decides. */
+  lag = 0
   /** Whether a record is let through that is not the next one. */
   isLax = false
   #kept: Kept[] = []
@@ -55,13 +57,12 @@ export class FakeStream implements Pick<Store, keyof Store> {
 
   async newest(): Promise<Newest | undefined> {
     await this.#while()
-    const stored = this.#kept.at(-1)
-    await this.#while()
-    return stored && { seq: stored.seq, stored }
+    return this.#nthNewest(this.lag)
   }
 
-  decided(): Promise<Newest | undefined> {
-    return this.newest()
+  async decided(): Promise<Newest | undefined> {
+    await this.#while()
+    return this.#nthNewest(0)
   }
 
   async records(_: string, from: number, to: number): Promise<Stored[]> {
@@ -87,6 +88,12 @@ export class FakeStream implements Pick<Store, keyof Store> {
   async drop(gone: number): Promise<void> {
     await this.#while()
     this.#kept = this.#kept.filter(({ seq }) => seq !== gone)
+  }
+
+  async #nthNewest(n: number): Promise<Newest | undefined> {
+    const stored = this.#kept.at(-1 - n)
+    await this.#while()
+    return stored && { seq: stored.seq, stored }
   }
 
   async #tell(listener: (stored: Stored) => void, stored: Stored): Promise<void> {
