@@ -49,6 +49,14 @@ export const limitGuards: readonly Guard[] = [
     name: 'on credit',
   },
   {
+    does: 'gives who was silent no second burst',
+    file: `${SERVER}/intake.ts`,
+    find: 'if (heardAt > this.#countedAt) this.#refill(heardAt)',
+    replace: 'if (heardAt < 0) this.#refill(heardAt)',
+    test: inServer('size-limits'),
+    name: 'is no larger after a silence',
+  },
+  {
     does: 'takes no head of a request that is too large',
     file: `${SERVER}/http.ts`,
     find: 'maxHeaderSize: requestHeadBytes,',

@@ -45,6 +45,9 @@ export class Intake {
 
   /** A frame came in that counts as so many: a CALL, ITEM, SUBSCRIBE or PUBLISH is one. */
   take(cost: number): void {
+    // The time of a message, not of each frame in it: reading a clock costs more than all the rest here.
+    const { heardAt } = this.#link
+    if (heardAt > this.#countedAt) this.#refill(heardAt)
     this.#tokens -= cost
     if (this.#tokens >= 0 || this.#inDebt) return
     this.#refill(this.#parts.clock.now())

@@ -157,6 +157,17 @@ describe('a burst', () => {
     await serving.clock.settle()
     expect(client.all(FrameType.END)).toHaveLength(taken)
   })
+
+  it('is no larger after a silence', async () => {
+    const serving = await Serving.start({ limits: { rate: 1, burst: 20 } })
+    end = () => serving.end()
+    const client = await serving.join()
+    client.call(1, 'echo', 'x')
+    await serving.clock.advance(22_000)
+    for (let id = 2; id <= 60; id++) client.call(id, 'echo', 'x')
+    await serving.clock.settle()
+    expect(client.all(FrameType.END)).toHaveLength(1 + 21)
+  })
 })
 
 describe('a socket', () => {
