@@ -10,7 +10,7 @@ import { WatchedFort } from './support/watched-fort.ts'
 
 /** How many times as long as usual half of all calls may take meanwhile, and how many ms more. */
 const FACTOR = 20
-const MORE_MS = 250
+const MORE_MS = 1_000
 /** How long somebody goes beyond a limit again and again, in ms. */
 const AGAIN_MS = 150
 
