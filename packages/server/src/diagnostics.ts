@@ -32,7 +32,7 @@ export interface SessionTrace {
   readonly reason?: string
 }
 
-const calls = tracingChannel<unknown, CallTrace>('tautline:call')
+const calls = tracingChannel<object, CallTrace>('tautline:call')
 const begins = channel('tautline:session:begin')
 const ends = channel('tautline:session:end')
 
