@@ -45,7 +45,7 @@ ${growths.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('
 
 ## Method
 
-- Each server runs in a process of its own, built, in plain Node, with \`NODE_ENV=production\`; the load and the servers
+- Each server runs in a process of its own, built, in plain Node, with \`NODE_ENV=production\`, and so does its load; all of them
   share one machine. Cost is \`process.cpuUsage()\` of the server, asked over IPC, by operations that came back to the
   load: user and system time, with garbage collection and compilation.
 - ${rounds === 1 ? 'One round' : `${rounds} rounds, in each of which every server is started afresh; the figures are medians over rounds`}. Within a round the servers take turns at each
