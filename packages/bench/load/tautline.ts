@@ -13,7 +13,7 @@ const NUMBERS = core.numbersOf(WORK)
 const ACK_FRAMES = 64
 const ACK_BYTES = 131_072
 /** Along with what goes out anyway. */
-const ACK_ALONG_FRAMES = 16
+const ACK_ALONG_MS = 250
 const WINDOW = 262_144
 
 /** docs/protocol.md, as far as a client needs it that never loses its socket. */
@@ -23,6 +23,7 @@ export class TautlineClient extends Client {
   #received = 0
   #unacknowledged = 0
   #unacknowledgedBytes = 0
+  #unacknowledgedSince = 0
   #consumed = 0
   #sameContract = false
 
@@ -86,13 +87,14 @@ export class TautlineClient extends Client {
   }
 
   #open(entry: string, input: unknown): void {
-    if (this.#unacknowledged >= ACK_ALONG_FRAMES) this.#sendAck()
+    if (this.#unacknowledged > 0 && performance.now() - this.#unacknowledgedSince >= ACK_ALONG_MS) this.#sendAck()
     this.#id += 1
     const number = this.#sameContract ? NUMBERS.get(entry) : undefined
     this.#send([2, this.#id, number ?? entry, input])
   }
 
   #count(): void {
+    if (this.#unacknowledged === 0) this.#unacknowledgedSince = performance.now()
     this.#received += 1
     this.#unacknowledged += 1
   }

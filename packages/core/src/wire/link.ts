@@ -14,8 +14,7 @@ import type { Socket } from './socket.ts'
 const ACK_FRAMES = 64
 const ACK_BYTES = 128 * 1024
 const ACK_MS = 1_000
-/** After so many, or so many ms, it goes along with whatever else goes out: a message of its own costs far more. */
-const ACK_ALONG_FRAMES = 16
+/** After so many ms it goes along with whatever else goes out: a message of its own costs far more. */
 const ACK_ALONG_MS = 250
 
 /** Who takes what a link brings. */
@@ -257,7 +256,8 @@ export class Link {
   }
 
   readonly #flushDeferred = (): void => {
-    if (this.#batch.bytes > 0 && this.#mayAcknowledge) this.#acknowledge()
+    const waited = this.#heardAt - this.#unacknowledgedSince
+    if (this.#unacknowledged > 0 && waited >= ACK_ALONG_MS && this.#batch.bytes > 0) this.#acknowledge()
     this.#flushing = false
     this.flush()
     this.#reader.room()
@@ -301,11 +301,6 @@ export class Link {
     } else if (frame[0] === FrameType.PING) this.send([FrameType.PONG])
     else if (frame[0] === FrameType.PONG) this.#events.pong?.()
     else this.#reader.frame(frame, size)
-  }
-
-  get #mayAcknowledge(): boolean {
-    const waiting = this.#unacknowledged
-    return waiting >= ACK_ALONG_FRAMES || (waiting > 0 && this.#heardAt - this.#unacknowledgedSince >= ACK_ALONG_MS)
   }
 
   #count(size: number): void {
