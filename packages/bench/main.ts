@@ -52,7 +52,7 @@ const effort: Effort = quick
       warmConnects: 3_000,
       connects: 1_000,
       subscribers: 1_000,
-      publications: 100,
+      publications: 200,
     }
 const most = Math.min(Number(options.most ?? (quick ? 100 : 10_000)), mostClients())
 const rounds = Number(options.rounds ?? (quick ? 1 : 3))

@@ -36,7 +36,7 @@ export async function fanOut(server: Running, subscribers: number, rounds: numbe
   for (let i = 1; i < TIMES_MORE; i++) await server.connectAll(subscribers)
   const after = await server.memory()
   await subscribe(clients)
-  await deliver(server, clients, { times: 1, rounds: 2 * rounds })
+  await deliver(server, clients, { times: 1, rounds })
   await deliver(server, clients, { times: 4, rounds: 8 })
   const one = await deliver(server, clients, { times: 1, rounds })
   const four = await deliver(server, clients, { times: 4, rounds: Math.ceil(rounds / 3) })
