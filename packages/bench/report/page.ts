@@ -54,7 +54,7 @@ ${growths.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('
   everything that was asked must come back, once: each call, all items of each stream, each publication at each subscriber,
   each goodbye. A connection that breaks, and a server that ends, is a failure, which this page would tell of.
 - A server is measured when it is warm: after ${quick ? '20,000' : '200,000'} calls or items, or as many
-  as it does in ${quick ? '10.3' : '11'} s, and at least ${quick ? '0.3' : '1'} s of them; after 200 echoes, ${quick ? 'as many connections as are measured' : '3,000 connections'}, twice as many publications as are measured, and half as many lone calls.
+  as it does in ${quick ? '10.3' : '11'} s, and at least ${quick ? '0.3' : '1'} s of them; after 200 echoes, ${quick ? 'as many connections as are measured' : '3,000 connections'}, as many publications as are measured, and half as many lone calls.
 - The load speaks each wire by hand, the same way that the peer's own client does (Tautline's and tRPC's send what is
   asked in one tick together, the others do not), so that no client library is in the way.
 - *Calls*: so many connections with so many calls in flight on each; two short strings up, three down. *Fan-out*: one topic
