@@ -2,7 +2,7 @@ import { type JetStreamClient, type JetStreamManager, jetstream } from '@nats-io
 import type { NatsConnection, NodeConnectionOptions } from '@nats-io/transport-node'
 import type { Deadlines } from '@tautline/core/wire'
 import { dial } from './client.ts'
-import { notSent } from './failures.ts'
+import { failed, ignore, notSent } from './failures.ts'
 
 /** What is asked of the stream is given up after so many ms. */
 const REQUEST_MS = 2_000
@@ -68,35 +68,44 @@ export class Line {
   }
 
   /**
-   * The engine, when it is up.
+   * Resolves when the engine is up.
    *
    * @throws {@link TautlineError} `UNAVAILABLE`: nothing was sent.
    */
-  async engine(): Promise<Engine> {
+  async ready(): Promise<void> {
     if (isPassing(this.#state)) await this.#state.ready
-    this.checkOpen()
-    if (this.#state.kind !== 'up') throw notSent(this.#complaint(), this.#lastError)
-    return this.#state.engine
+    this.#here()
   }
 
-  /** Asks something, for as long as the connection stands. */
+  /** Asks something, for as long as the connection stands; of an engine that is up, at once. */
   async ask<T>(question: (engine: Engine) => Promise<T>): Promise<T> {
-    const engine = await this.engine()
+    if (isPassing(this.#state)) await this.#state.ready
+    const engine = this.#here()
     return new Promise<T>((resolve, reject) => {
-      const lost = (error: Error) => reject(error)
-      this.#asked.add(lost)
-      question(engine)
-        .then(resolve, reject)
-        .finally(() => this.#asked.delete(lost))
+      this.#asked.add(reject)
+      const over = () => this.#asked.delete(reject)
+      question(engine).then(resolve, reject).finally(over)
+    })
+  }
+
+  /**
+   * Sends what the engine does not answer; resolves when it has taken it. What is sent in one turn is written at once, with
+   * one question whether it was taken.
+   */
+  async send(post: (connection: NatsConnection) => void): Promise<void> {
+    if (isPassing(this.#state)) await this.#state.ready
+    const { connection } = this.#here()
+    // The client writes at the end of the turn in which the first thing was sent; what is planned before that goes with it.
+    const taken = this.flush()
+    post(connection)
+    return taken.catch((error: unknown) => {
+      throw failed(new Error('the engine did not confirm it', { cause: error }))
     })
   }
 
   /** Resolves when the engine has taken what was sent so far; those who ask in the same turn share an answer. */
   flush(): Promise<void> {
-    this.#flushing ??= Promise.resolve().then(() => {
-      this.#flushing = undefined
-      return this.ask(({ connection }) => connection.flush())
-    })
+    this.#flushing ??= this.#planFlush()
     return this.#flushing
   }
 
@@ -181,6 +190,22 @@ export class Line {
     // One that does not answer is noticed by the connection.
     const isSame = await this.#parts.check(state.engine).catch(() => true)
     if (!isSame && this.#state === state) this.doubt()
+  }
+
+  #planFlush(): Promise<void> {
+    const flushing = Promise.resolve().then(() => {
+      this.#flushing = undefined
+      return this.ask(({ connection }) => connection.flush())
+    })
+    // Who wanted to send something, and could not, does not wait for it.
+    flushing.catch(ignore)
+    return flushing
+  }
+
+  #here(): Engine {
+    this.checkOpen()
+    if (this.#state.kind !== 'up') throw notSent(this.#complaint(), this.#lastError)
+    return this.#state.engine
   }
 
   /** What is wrong in particular is no client's business: it is the cause. */

@@ -15,7 +15,6 @@ import type {
 } from '@tautline/server'
 import { connectionOptionsOf, type NatsClient } from './client.ts'
 import { EngineClock } from './engine-clock.ts'
-import { failed } from './failures.ts'
 import { Feeds } from './feeds.ts'
 import { Janitor } from './janitor.ts'
 import { Journals } from './journals.ts'
@@ -102,7 +101,7 @@ export class NatsBroker implements Broker {
   }
 
   async subscribe(channel: BrokerChannel, listener: FeedListener): Promise<Feed> {
-    await this.#line.engine()
+    await this.#line.ready()
     const { name, retain } = channel
     let open = true
     const tell: FeedListener = (epoch, change) => {
@@ -179,13 +178,10 @@ export class NatsBroker implements Broker {
 
   /** Without memory, and with nothing to be compared: core NATS. Resolves when the engine has it. */
   async #tell(name: string, { body, key }: Publication): Promise<void> {
-    const { connection } = await this.#line.engine()
     const { feed } = subjectsOf(this.#settings.prefix, name)
-    if (!body) return
-    connection.publish(feed, body, key === undefined ? {} : { headers: headersOfKey(key) })
-    await this.#line.flush().catch((error: unknown) => {
-      throw failed(new Error('the engine did not confirm it', { cause: error }))
-    })
+    if (!body) return this.#line.ready()
+    const options = key === undefined ? {} : { headers: headersOfKey(key) }
+    return this.#line.send(connection => connection.publish(feed, body, options))
   }
 
   #hearRetained(channel: BrokerChannel, last: Last, tell: FeedListener): (message: Msg) => void {
