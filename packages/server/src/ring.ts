@@ -51,7 +51,9 @@ export class Entry {
  */
 export class Ring {
   readonly #rings: Rings
-  #entries: Entry[] = []
+  #entries: (Entry | undefined)[] = []
+  /** Where the oldest is. */
+  #first = 0
   #bytes = 0
   /** Who has everything up to here gets the rest from the ring. */
   from = 0
@@ -85,7 +87,8 @@ export class Ring {
   extend(after: number, through: number, entries: readonly Entry[]): void {
     if (through < this.from || after >= this.from) return
     const older = entries.filter(({ offset }) => offset <= this.from)
-    this.#entries.unshift(...older)
+    this.#entries.splice(0, this.#first, ...older)
+    this.#first = 0
     this.from = after
     this.#count(older.reduce((sum, { size }) => sum + size, 0))
     this.#trim()
@@ -100,7 +103,7 @@ export class Ring {
   since(after: number): Entry[] {
     const following: Entry[] = []
     const keys = new Set<string>()
-    for (let i = this.#entries.length - 1; i >= 0; i--) {
+    for (let i = this.#entries.length - 1; i >= this.#first; i--) {
       const entry = this.#entries[i]
       if (!entry || entry.offset <= after) break
       if (entry.key !== undefined && keys.has(entry.key)) continue
@@ -114,21 +117,29 @@ export class Ring {
   clear(): void {
     this.#count(-this.#bytes)
     this.#entries = []
+    this.#first = 0
     this.from = this.head
   }
 
+  /** A first index, because taking one away from the front of an array moves all others. */
   #trim(): void {
     const { limits } = this.#rings
-    let drop = 0
-    let bytes = this.#bytes
-    while (this.#entries.length - drop > limits.changes || (bytes > limits.bytes && this.#entries.length - drop > 1)) {
-      bytes -= this.#entries[drop]?.size ?? 0
-      drop += 1
+    const before = this.#bytes
+    let bytes = before
+    for (let left = this.#entries.length - this.#first; left > 1; left--) {
+      if (left <= limits.changes && bytes <= limits.bytes) break
+      const oldest = this.#entries[this.#first]
+      this.#entries[this.#first] = undefined
+      this.#first += 1
+      bytes -= oldest?.size ?? 0
+      this.from = oldest?.offset ?? this.from
     }
-    if (drop === 0) return
-    this.from = this.#entries[drop - 1]?.offset ?? this.from
-    this.#entries.splice(0, drop)
-    this.#count(bytes - this.#bytes)
+    if (bytes === before) return
+    if (this.#first * 2 >= this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#first)
+      this.#first = 0
+    }
+    this.#count(bytes - before)
   }
 
   #count(bytes: number): void {

@@ -98,8 +98,8 @@ export function encodeFrame(frame: Frame): Uint8Array {
   if (binary > LARGE) encoder = newEncoder(binary + ROOM)
   const encoded = embeds ? joined(fields) : encode(fields)
   const containers = checked(encoded, fields, scanMessage)
-  // What is large was given away by the encoder, and is copied by nobody.
-  const bytes = encoded.buffer.byteLength > LARGE ? encoded : keep(encoded)
+  // What is large was given away by the encoder, and what was joined has memory of its own: neither is copied.
+  const bytes = embeds || encoded.buffer.byteLength > LARGE ? encoded : keep(encoded)
   if (containers > bytes.length / 4 + 1) dense.add(bytes)
   return bytes
 }
