@@ -34,7 +34,7 @@ const PUBLISH = 'bare `PUBLISH`'
 const SCRIPT = '`HINCRBY`, `XADD`, `PUBLISH` in one script'
 
 const CORE = 'core NATS, flushed'
-const STREAM = 'JetStream, acknowledged'
+const REPUBLISHED = 'JetStream, acknowledged, republished'
 
 /** By engine: those written by hand, each before what is compared with it. */
 export const ENGINE_SUBJECTS: readonly EngineSubject[] = [
@@ -53,8 +53,14 @@ export const ENGINE_SUBJECTS: readonly EngineSubject[] = [
   byHand(
     'nats',
     'jetstream',
-    STREAM,
-    'kept, 500 of a subject; a listener hears it from core NATS, and cannot tell what it missed',
+    'JetStream, acknowledged',
+    'kept, 500 of a subject; a listener hears it from core NATS, before it is kept, and cannot tell what it missed',
   ),
-  tautline('nats', STREAM, true),
+  byHand(
+    'nats',
+    'republish',
+    REPUBLISHED,
+    'kept, 500 of a subject, and told with its number once it is kept: the least with which a listener that stays sees what it missed',
+  ),
+  tautline('nats', REPUBLISHED, true),
 ]

@@ -1,4 +1,4 @@
-import { Decoder, decodeMulti, Encoder } from '@msgpack/msgpack'
+import { Decoder, Encoder } from '@msgpack/msgpack'
 import { BLOB, POST } from '../work.ts'
 import { Client } from './client.ts'
 
@@ -55,7 +55,7 @@ export class FloorClient extends Client {
 /** The same, with everything that is said in one tick in one message. */
 export class FloorBatchedClient extends FloorClient {
   protected override hear(data: Buffer): void {
-    for (const frame of decodeMulti(data)) this.take(frame as readonly unknown[])
+    for (const frame of decoder.decodeMulti(data)) this.take(frame as readonly unknown[])
   }
 
   protected override send(entry: string, input: unknown): void {

@@ -1,10 +1,11 @@
-import { decodeMulti, Encoder } from '@msgpack/msgpack'
+import { Decoder, Encoder } from '@msgpack/msgpack'
 import * as core from '@tautline/core'
 import { chatOf } from '../servers/chat.ts'
 import { BLOB, POST } from '../work.ts'
 import { Client } from './client.ts'
 
 const encoder = new Encoder()
+const decoder = new Decoder()
 
 const WORK = chatOf(core)
 const HASH = core.hashOf(WORK)
@@ -57,7 +58,7 @@ export class TautlineClient extends Client {
     let messages = 0
     let frames = 0
     let newest: unknown
-    for (const each of decodeMulti(data)) {
+    for (const each of decoder.decodeMulti(data)) {
       frames += 1
       const frame = each as readonly unknown[]
       const type = frame[0] as number
