@@ -115,6 +115,8 @@ export class LogIndex implements ChannelIndex {
 
   garbage(now: number): Garbage | undefined {
     if (this.#gone < WORTH_MESSAGES && this.#goneBytes < WORTH_BYTES) return undefined
+    // Idempotency keys that it does not know may be in what it would drop.
+    if (!this.hasKeys(now)) return undefined
     this.#gone = this.#goneBytes = 0
     return { before: Math.min(this.#oldest?.seq ?? this.seq, ...this.#once.kept(now)), single: [] }
   }

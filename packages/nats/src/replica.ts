@@ -27,6 +27,10 @@ export class Replica {
   readonly #epochs: string[] = []
   #syncing: Promise<void> | undefined
   #loading: Promise<void> | undefined
+  /** The index that was given up for an epoch that is not stored yet. */
+  #former: ChannelIndex | undefined
+  /** Ids of records that may be stored although the engine has refused them, and whether they have been met. */
+  readonly #contested = new Map<string, boolean>()
   /** What was taken in while all is loaded. */
   #meanwhile: Stored[] = []
 
@@ -53,9 +57,28 @@ export class Replica {
     return this.#syncing !== undefined || this.#loading !== undefined
   }
 
-  /** What is known may be old. */
+  /** What is known may be old; so may have been what a new epoch was begun for, which nobody has stored. */
   doubt(): void {
     this.#isCurrent = false
+    if (!this.#former) return
+    this.#index = this.#former
+    this.#former = undefined
+    this.#unborn = false
+  }
+
+  /** Looks out for a record that may be stored although the engine has refused it. */
+  contest(id: string): void {
+    this.#contested.set(id, false)
+  }
+
+  /** Whether a record that was looked out for is stored. */
+  met(id: string): boolean {
+    return this.#contested.get(id) ?? false
+  }
+
+  /** Looks out for nothing any more. */
+  settle(): void {
+    this.#contested.clear()
   }
 
   /** A record was stored, by whomever. */
@@ -118,6 +141,7 @@ export class Replica {
 
   #apply(index: ChannelIndex, stored: Stored): void {
     index.apply(stored)
+    this.#meet(stored)
     if (this.#loading !== undefined) this.#meanwhile.push(stored)
   }
 
@@ -126,6 +150,10 @@ export class Replica {
       this.#syncing = undefined
     })
     return this.#syncing
+  }
+
+  #meet({ record: { id } }: Stored): void {
+    if (this.#contested.has(id)) this.#contested.set(id, true)
   }
 
   async #catchUp(asked: 'newest' | 'decided'): Promise<void> {
@@ -169,13 +197,14 @@ export class Replica {
     return before === index.head && (this.#parts.kind === 'latest' || isNext(first, index))
   }
 
-  /** Of a log, the newest is enough until somebody asks for more. */
+  /** Of a log, the newest is enough until somebody asks for more, or looks out for a record. */
   async #load(newest: Stored): Promise<void> {
     const { epoch } = newest.record
-    const isLog = this.#parts.kind !== 'latest'
+    const isLog = this.#parts.kind !== 'latest' && this.#contested.size === 0
     const index = this.#empty(epoch, 0, isLog)
     const records = isLog ? [newest] : await this.#records(1, newest.seq)
     for (const each of records) if (each.record.epoch === epoch) index.apply(each)
+    for (const each of records) this.#meet(each)
     const isWhole = index.seq === newest.seq && index.isWhole(newest.record)
     if (!isWhole || isForked(records)) return this.#begin(newest.seq)
     this.#index = index
@@ -184,6 +213,7 @@ export class Replica {
 
   /** The memory is not what somebody was told of: a new epoch, instead of what is there. */
   #begin(seq: number): void {
+    if (!this.#unborn) this.#former = this.#index
     this.#index = this.#empty(nanoid(16), seq, false)
     this.#unborn = true
   }
@@ -191,6 +221,7 @@ export class Replica {
   /** The epoch is in the stream; where it is met again after another one, somebody has restored an older state. */
   #born(epoch: string): void {
     this.#unborn = false
+    this.#former = undefined
     if (this.#epochs.at(-1) === epoch) return
     this.#epochs.push(epoch)
     if (this.#epochs.length > KNOWN_EPOCHS) this.#epochs.shift()

@@ -9,6 +9,8 @@ import { OF_SUBJECT, ROLLUP } from './rollup.ts'
 const READER_MS = 5_000
 /** Records that are asked for at once. */
 const AT_ONCE = 500
+/** What a server has not that lags is waited for, for so many ms. */
+const LAG_MS = 1_000
 /** Up to so many messages are asked for one by one. */
 const FEW = 4
 const PREVIOUS = 'Nats-Expected-Last-Subject-Sequence'
@@ -103,18 +105,20 @@ export class Store {
   async bodies(subject: string, numbers: readonly number[]): Promise<ReadonlyMap<number, Uint8Array>> {
     const wanted = new Set(numbers)
     const found = new Map<number, Uint8Array>()
-    if (wanted.size <= FEW) {
-      const take = async (seq: number) => {
-        const message = await this.#ask(({ manager }) => getBySeq(manager, this.#stream, seq))
-        if (message?.subject === subject) found.set(seq, message.data)
-      }
-      await Promise.all([...wanted].map(take))
-      return found
+    const take = async (seq: number, get: typeof getBySeq) => {
+      const message = await this.#ask(({ manager }) => get(manager, this.#stream, seq))
+      if (message?.subject === subject) found.set(seq, message.data)
     }
     const [from = 0, to = from] = [numbers[0], numbers.at(-1)]
-    await this.#read(subject, { from, to, headersOnly: false }, (seq, { data }) => {
-      if (wanted.has(seq)) found.set(seq, data)
-    })
+    if (wanted.size <= FEW) await Promise.all([...wanted].map(seq => take(seq, getBySeq)))
+    else {
+      await this.#read(subject, { from, to, headersOnly: false }, (seq, { data }) => {
+        if (wanted.has(seq)) found.set(seq, data)
+      })
+    }
+    // Of a stream that is kept on several servers, one may lag that is asked: what it has not may be there.
+    const missing = numbers.filter(seq => !found.has(seq))
+    await Promise.all(missing.map(seq => take(seq, getDecidedBySeq)))
     return found
   }
 
@@ -155,15 +159,21 @@ export class Store {
       })
       const consumer = streams.consumers.getConsumerFromInfo(info)
       try {
-        for (let left = info.num_pending; left > 0; ) {
+        let left = info.num_pending
+        // Of a stream that is kept on several servers, one may lag that reads: the last may come in a moment, or be gone.
+        for (let isLast = false; !isLast; ) {
+          isLast = left === 0
+          if (isLast && !Number.isFinite(to)) return
           let seen = 0
-          for await (const message of await consumer.fetch({ max_messages: Math.min(AT_ONCE, left), expires: 2_000 })) {
+          const most = { max_messages: Math.min(AT_ONCE, Math.max(1, left)), expires: isLast ? LAG_MS : 2_000 }
+          for await (const message of await consumer.fetch(most)) {
             seen += 1
             left = message.info.pending
             if (message.seq <= to) take(message.seq, message)
             if (message.seq >= to) return
           }
-          if (seen === 0) throw new Error('NATS did not deliver what it has')
+          if (seen === 0 && !isLast) throw new Error('NATS did not deliver what it has')
+          if (seen > 0) isLast = false
         }
       } finally {
         consumer.delete().catch(ignore)
@@ -175,6 +185,10 @@ export class Store {
 async function getBySeq(manager: Engine['manager'], stream: string, seq: number): Promise<StoredMsg | null> {
   const query: DirectMsgRequest = { seq }
   return manager.direct.getMessage(stream, query)
+}
+
+function getDecidedBySeq(manager: Engine['manager'], stream: string, seq: number): Promise<StoredMsg | null> {
+  return manager.streams.getMessage(stream, { seq })
 }
 
 function newestOf(message: StoredMsg | null): Newest | undefined {

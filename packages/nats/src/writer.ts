@@ -35,6 +35,14 @@ interface Job {
   readonly reject: (error: unknown) => void
 }
 
+/** What was sent in one record that the engine has refused. */
+interface Contested {
+  readonly id: string
+  /** How many of the first jobs. */
+  readonly jobs: number
+  readonly settle: () => void
+}
+
 /** Stores changes of one channel: one record at a time, with all that came while the one before was on its way. */
 export class Writer {
   readonly #subject: string
@@ -43,6 +51,8 @@ export class Writer {
   readonly #replica: Replica
   #jobs: Job[] = []
   #flushing = false
+  /** Of a stream that is kept on several servers, one may refuse that no longer decides, while another one stores. */
+  #contested: Contested[] = []
   /** Whether others publish on the channel, too. */
   #isShared = false
 
@@ -104,6 +114,8 @@ export class Writer {
     while (this.#jobs.length > 0) {
       try {
         if (!this.#replica.isCurrent) await this.#replica.sync()
+        this.#settleContested()
+        if (this.#jobs.length === 0) break
         if (await this.#storeSome()) tries = 0
         else tries += 1
         if (tries > MOST_TRIES) throw notSent('too many others publish on the channel')
@@ -136,20 +148,44 @@ export class Writer {
     }
     const isWorth = draft.entries.length > 0 || this.#replica.unborn || this.#isOld(now)
     const { seq } = index
+    const settle = () => {
+      for (const each of settled) each(index.epoch)
+    }
     if (isWorth) {
-      if (!(await this.#append(index, draft, now, taken))) return false
+      if (!(await this.#append(index, draft, now, taken, settle))) return false
     } else {
       // Nothing is to be done, if what is known is true.
       await this.#replica.syncAnew()
       if (this.#replica.index !== index || index.seq !== seq) return true
-      this.#jobs.splice(0, taken.length)
+      this.#take(taken.length)
     }
-    for (const settle of settled) settle(index.epoch)
+    settle()
     return true
   }
 
+  /** Takes what is over out of the queue. */
+  #take(jobs: number): Job[] {
+    this.#contested = []
+    this.#replica.settle()
+    return this.#jobs.splice(0, jobs)
+  }
+
+  /** What was refused, and is there all the same, is not sent again. */
+  #settleContested(): void {
+    const stored = this.#contested.find(({ id }) => this.#replica.met(id))
+    if (!stored) return
+    this.#take(stored.jobs)
+    stored.settle()
+  }
+
   /** Stores a record and takes its jobs out of the queue. Returns `false` when somebody else was faster. */
-  async #append(index: ChannelIndex, draft: Draft, now: number, jobs: readonly Job[]): Promise<boolean> {
+  async #append(
+    index: ChannelIndex,
+    draft: Draft,
+    now: number,
+    jobs: readonly Job[],
+    settle: () => void,
+  ): Promise<boolean> {
     const { ms } = this.#limits
     const { entries, bodies, head, kept } = draft
     const lastsMs = Number.isFinite(ms) ? ms : 0
@@ -157,21 +193,23 @@ export class Writer {
     const { epoch, floor, seq: previous } = index
     const about = { epoch, id: nanoid(8), after: index.id, head, at: now, until, lastsMs, kept, floor }
     const record: ChannelRecord = { ...about, entries }
+    // The feed may be faster than the answer.
+    this.#replica.contest(record.id)
     try {
       const bytes = bodies.length === 1 && bodies[0] ? bodies[0] : Buffer.concat(bodies)
       const isInstead = this.#replica.unborn && previous > 0
       const seq = await this.#parts.store.append(this.#subject, record, bytes, previous, isInstead)
-      this.#jobs.splice(0, jobs.length)
+      this.#take(jobs.length)
       this.#replica.stored(index, { seq, previous, record })
       this.#clean(index, now)
       return true
     } catch (error) {
+      this.#isShared = isConflict(error)
+      if (this.#isShared) this.#contested.push({ id: record.id, jobs: jobs.length, settle })
       this.#replica.doubt()
       if (isStreamGone(error)) throw error
-      this.#isShared = isConflict(error)
       if (this.#isShared) return false
-      this.#jobs.splice(0, jobs.length)
-      for (const job of jobs) job.reject(failed(error))
+      for (const job of this.#take(jobs.length)) job.reject(failed(error))
       if (isRefusal(error)) return true
       throw error
     }
@@ -186,7 +224,7 @@ export class Writer {
   }
 
   #rejectAll(error: unknown): void {
-    for (const job of this.#jobs.splice(0)) job.reject(error)
+    for (const job of this.#take(this.#jobs.length)) job.reject(error)
   }
 
   /** Drops from the stream what nobody can read any more; what fails is found again by whoever loads it. */

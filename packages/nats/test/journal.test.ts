@@ -77,6 +77,9 @@ describe.each(['log', 'latest'] as const)('several processes that write a %s at 
     const stored = new Map(
       stream.history.flatMap(({ record, bodies }) => changesOf(record, bodies)).map(each => [each.offset, short(each)]),
     )
+    // What is refused is stored by nobody, or found again: it is not published twice.
+    const texts = [...stored.values()].filter(text => text.includes('=')).map(text => text.split('=')[1])
+    expect(new Set(texts).size).toBe(texts.length)
     for (const each of acknowledged) {
       for (const [offset, text] of each) expect(stored.get(offset)).toBe(`${offset} ${text}`)
     }
@@ -124,6 +127,37 @@ describe.each(['log', 'latest'] as const)('several processes that write a %s at 
     for (const journal of [b, open(stream)]) {
       expect(await journal.read({ after: 4 }, ALL)).toMatchObject({ epoch, after: 4, through: 4, head: 4 })
     }
+  })
+
+  test('drop no idempotency key that only others know', async () => {
+    const stream = new FakeStream(randomFrom(1), { lostAcks: 0, lostNews: 1 })
+    const publish = (journal: Journal, key: string, idempotencyKey?: string) =>
+      journal.publish({ key, body: new TextEncoder().encode(key), idempotencyKey })
+    const [a, b, c] = [open(stream), open(stream), open(stream)]
+    const first = await publish(a, 'once', 'once')
+    await publish(a, 'again')
+    for (let i = 0; i < 200; i++) await publish(b, `k${i % KEYS}`)
+    expect(await publish(c, 'once', 'once')).toEqual(first)
+  })
+
+  test('keep to their epoch where a server that no longer decides knows only what was', async () => {
+    const stream = new FakeStream(randomFrom(1), { lostAcks: 0, lostNews: 1 })
+    const [a, b] = [open(stream), open(stream)]
+    const publish = (key: string) => a.publish({ key, body: new TextEncoder().encode(key) })
+    for (const key of ['one', 'two', 'three']) await publish(key)
+    const [epoch] = await b.position()
+    stream.lag = stream.stale = 2
+    expect(await b.position()).toEqual([epoch, 3])
+    stream.lag = 0
+    expect(await publish('four')).toEqual([epoch, 4])
+    expect(await b.position()).toEqual([epoch, 4])
+  })
+
+  test('publish nothing twice where a server refuses what another one stores', { timeout: 60_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.nat(), seed => play(seed, { lostAcks: 0.05, lostNews: 0.2, refusals: 0.1 })),
+      { numRuns: 15 },
+    )
   })
 
   test('also where answers and news are lost', { timeout: 60_000 }, async () => {

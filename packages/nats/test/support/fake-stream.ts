@@ -10,6 +10,11 @@ export interface Faults {
   readonly lostAcks: number
   /** A record is told late, or not at all. */
   readonly lostNews: number
+  /**
+   * It was stored, and a server that no longer decides says that it was not. Nothing is dropped then: whoever was refused
+   * finds what is still there.
+   */
+  readonly refusals?: number
 }
 
 /** A stream of one subject in this process, on which everything takes a while, and not always the same. */
@@ -21,6 +26,8 @@ export class FakeStream implements Pick<Store, keyof Store> {
   readonly #listeners: ((stored: Stored) => void)[] = []
   /** How many of the newest records the server does not have yet that is asked, unless it is the one that decides. */
   lag = 0
+  /** So many more times a server answers in the place of the one that decides, which no longer does. */
+  stale = 0
   /** Whether a record is let through that is not the next one. */
   isLax = false
   #kept: Kept[] = []
@@ -52,6 +59,7 @@ export class FakeStream implements Pick<Store, keyof Store> {
     for (const listener of this.#listeners) void this.#tell(listener, stored)
     await this.#while()
     if (this.#random() < this.#faults.lostAcks) throw new Error('the answer was lost')
+    if (this.#random() < (this.#faults.refusals ?? 0)) throw wrongLastSequence()
     return stored.seq
   }
 
@@ -62,7 +70,9 @@ export class FakeStream implements Pick<Store, keyof Store> {
 
   async decided(): Promise<Newest | undefined> {
     await this.#while()
-    return this.#nthNewest(0)
+    if (this.stale === 0) return this.#nthNewest(0)
+    this.stale -= 1
+    return this.#nthNewest(this.lag)
   }
 
   async records(_: string, from: number, to: number): Promise<Stored[]> {
@@ -82,12 +92,12 @@ export class FakeStream implements Pick<Store, keyof Store> {
 
   async dropBefore(_: string, before: number): Promise<void> {
     await this.#while()
-    this.#kept = this.#kept.filter(({ seq }) => seq >= before)
+    if (!this.#faults.refusals) this.#kept = this.#kept.filter(({ seq }) => seq >= before)
   }
 
   async drop(gone: number): Promise<void> {
     await this.#while()
-    this.#kept = this.#kept.filter(({ seq }) => seq !== gone)
+    if (!this.#faults.refusals) this.#kept = this.#kept.filter(({ seq }) => seq !== gone)
   }
 
   async #nthNewest(n: number): Promise<Newest | undefined> {
