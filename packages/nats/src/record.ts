@@ -1,4 +1,4 @@
-import { headers, type MsgHdrs } from '@nats-io/transport-node'
+import { type MsgHdrs, MsgHdrsImpl } from '@nats-io/transport-node'
 
 /** One thing that a stored message says about its channel. */
 export type Entry =
@@ -52,13 +52,15 @@ const MESSAGE = /^m (\d+) (-|=[\w-]*) (-|\d+) (-|[\w-]+)$/
 const RETRACTION = /^g (=[\w-]*)$/
 const RENEWAL = /^r (=[\w-]*) (\d+) (\d+)$/
 
-/** Writes a record as the headers of a message. */
-export function headersOf(record: ChannelRecord): MsgHdrs {
+/**
+ * Writes a record as the headers of a message.
+ *
+ * @param more - other headers. Nothing is checked: neither names nor values come from anybody else.
+ */
+export function headersOf(record: ChannelRecord, more: Readonly<Record<string, string[]>> = {}): MsgHdrs {
   const { epoch, id, after, head, at, until, lastsMs, kept, floor, entries } = record
-  const written = headers()
-  written.append(RECORD, [epoch, id, after, head, at, until, lastsMs, kept, floor].join(' '))
-  for (const entry of entries) written.append(ENTRY, lineOf(entry))
-  return written
+  const line = `${epoch} ${id} ${after} ${head} ${at} ${until} ${lastsMs} ${kept} ${floor}`
+  return MsgHdrsImpl.fromRecord({ [RECORD]: [line], [ENTRY]: entries.map(lineOf), ...more })
 }
 
 /** Reads the headers of a message; `undefined` for what is no record of ours. */

@@ -13,6 +13,7 @@ const AT_ONCE = 500
 const LAG_MS = 1_000
 /** Up to so many messages are asked for one by one. */
 const FEW = 4
+const EXPECTED_STREAM = 'Nats-Expected-Stream'
 const PREVIOUS = 'Nats-Expected-Last-Subject-Sequence'
 
 /** The newest message of a subject; `record` is absent where somebody else has written it. */
@@ -51,11 +52,10 @@ export class Store {
     expected: number,
     instead: boolean,
   ): Promise<number> {
-    const written = headersOf(record)
-    if (instead) written.append(ROLLUP, OF_SUBJECT)
+    const expect = { [EXPECTED_STREAM]: [this.#stream], [PREVIOUS]: [String(expected)] }
+    const headers = headersOf(record, instead ? { ...expect, [ROLLUP]: [OF_SUBJECT] } : expect)
     return this.#ask(async ({ streams }) => {
-      const expect = { lastSubjectSequence: expected, streamName: this.#stream }
-      const { seq } = await streams.publish(subject, bodies, { headers: written, expect })
+      const { seq } = await streams.publish(subject, bodies, { headers })
       return seq
     })
   }
