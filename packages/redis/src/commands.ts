@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import { TautlineError } from '@tautline/core'
 import type { Deadlines } from '@tautline/core/wire'
 import type { Cluster } from 'ioredis'
@@ -43,7 +44,8 @@ export class Commands {
   #state: State = { kind: 'dialling' }
   #underWay = 0
   #bytes = 0
-  #corked = false
+  #ticking = false
+  #corked: readonly Writable[] = []
   readonly #begun: Promise<void>
   #begin: () => void = () => undefined
   #lastError: unknown
@@ -147,16 +149,21 @@ export class Commands {
     }
   }
 
-  /** What is sent in one tick is written at once. */
+  /** What is sent in one tick is written in two goes: the first leaves at once, for mostly there is no other. */
   #cork(): void {
-    if (this.#corked) return
-    this.#corked = true
-    const streams = nodesOf(this.connection).map(({ stream }) => stream)
-    for (const stream of streams) stream?.cork()
-    process.nextTick(() => {
-      this.#corked = false
-      for (const stream of streams) stream?.uncork()
-    })
+    if (!this.#ticking) {
+      this.#ticking = true
+      process.nextTick(this.#uncork)
+    } else if (this.#corked.length === 0) {
+      this.#corked = nodesOf(this.connection).flatMap(({ stream }) => stream ?? [])
+      for (const stream of this.#corked) stream.cork()
+    }
+  }
+
+  readonly #uncork = (): void => {
+    this.#ticking = false
+    for (const stream of this.#corked) stream.uncork()
+    this.#corked = []
   }
 
   /** Who is there? A process that has forgotten everything must not be taken for the one before it. */

@@ -116,8 +116,12 @@ export class GuardedBroker implements Broker {
 }
 
 /** A broker that throws is one that rejects. */
-async function attempt<T>(question: () => Promise<T>): Promise<T> {
-  return question()
+function attempt<T>(question: () => Promise<T>): Promise<T> {
+  try {
+    return Promise.resolve(question())
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 function unavailable(error: unknown): TautlineError {

@@ -7,6 +7,7 @@ import { OwnedKeys } from './owned.ts'
 import { Presence } from './presence.ts'
 import { Publications, retentionOf } from './publications.ts'
 import { Rings } from './ring.ts'
+import { isThenable } from './thenable.ts'
 import { Tick } from './tick.ts'
 import type { PublishOptions, TopicsPort } from './topics.ts'
 
@@ -93,7 +94,8 @@ export class Hub implements TopicsPort {
   async publish(topic: TopicEntry, params: unknown, message: unknown, options: PublishOptions = {}): Promise<Position> {
     const { owner } = options
     const retain = retentionOf(topic)
-    const prepared = await this.#publications.prepare(topic, params, message, options)
+    const preparing = this.#publications.prepare(topic, params, message, options)
+    const prepared = isThenable(preparing) ? await preparing : preparing
     if (owner === undefined || retain.kind !== 'latest' || !retain.owned) {
       return this.#publications.send(prepared, options)
     }

@@ -1,6 +1,7 @@
 import { channelOf, type Memory, memoryOf, parse, TautlineError, type TopicEntry } from '@tautline/core'
 import { encodeValue, type Position } from '@tautline/core/wire'
 import type { Broker, BrokerChannel } from './broker.ts'
+import { isThenable } from './thenable.ts'
 import type { PublishOptions, TopicsPort } from './topics.ts'
 
 /** Most characters of a key of a message. */
@@ -62,7 +63,8 @@ export class Publications implements TopicsPort {
    * it, `UNAVAILABLE` with `mayHaveRun` from the broker; and what the topic's schema or `latestBy` throws.
    */
   async publish(topic: TopicEntry, params: unknown, message: unknown, options: PublishOptions = {}): Promise<Position> {
-    return this.send(await this.prepare(topic, params, message, options), options)
+    const prepared = this.prepare(topic, params, message, options)
+    return this.send(isThenable(prepared) ? await prepared : prepared, options)
   }
 
   /** Takes a key out of a `latestBy` topic. Resolves with the newest position, also when there was no such key. */
@@ -71,12 +73,27 @@ export class Publications implements TopicsPort {
     return this.#parts.broker.publish(channelRef(topic, params), { key })
   }
 
-  /** Checks and encodes; nothing is published yet. */
-  async prepare(topic: TopicEntry, params: unknown, message: unknown, options: PublishOptions): Promise<Prepared> {
-    const retain = retentionOf(topic)
+  /** Checks and encodes; nothing is published yet. A promise only where the topic's schema answers with one. */
+  prepare(
+    topic: TopicEntry,
+    params: unknown,
+    message: unknown,
+    options: PublishOptions,
+  ): Prepared | PromiseLike<Prepared> {
     if (options.key !== undefined) checkKey(options.key, 'an idempotency key', LONGEST_IDEMPOTENCY_KEY)
     const channel = channelRef(topic, params)
-    const value = await parse(topic.message, message, `a message of ${topic.path}`)
+    const value = parse(topic.message, message, 'a message', topic.path)
+    if (isThenable(value)) return value.then(late => this.#prepared(topic, channel, late))
+    return this.#prepared(topic, channel, value)
+  }
+
+  /** Hands it to the broker. */
+  send({ channel, key, body }: Prepared, { key: idempotencyKey, leaseMs }: PublicationOptions): Promise<Position> {
+    return this.#parts.broker.publish(channel, { body, key, idempotencyKey, leaseMs })
+  }
+
+  #prepared(topic: TopicEntry, channel: BrokerChannel, value: unknown): Prepared {
+    const retain = retentionOf(topic)
     const key =
       retain.kind === 'latest' ? checkKey(retain.keyOf(value), `the key of a message of ${topic.path}`) : undefined
     const { bytes } = encodeValue(value)
@@ -84,11 +101,6 @@ export class Publications implements TopicsPort {
     const { messageBytes } = this.#parts.limits
     if (size <= messageBytes) return { channel, key, body: bytes }
     throw new TautlineError('RESOURCE_EXHAUSTED', `a message of ${size} bytes is over the limit of ${messageBytes}`)
-  }
-
-  /** Hands it to the broker. */
-  send({ channel, key, body }: Prepared, { key: idempotencyKey, leaseMs }: PublicationOptions): Promise<Position> {
-    return this.#parts.broker.publish(channel, { body, key, idempotencyKey, leaseMs })
   }
 }
 

@@ -1,5 +1,6 @@
 import { type AnyEntry, parse, TautlineError, type TopicEntry, type TopicRef } from '@tautline/core'
 import { type Position, positionText } from '@tautline/core/wire'
+import { isThenable } from './thenable.ts'
 
 /** How a message is published. */
 export interface PublishOptions {
@@ -36,7 +37,9 @@ export class Topics {
     options?: PublishOptions,
   ): Promise<string | undefined> {
     const topic = this.#entry(ref)
-    return positionText(await this.publishParsed(topic, await this.#params(topic, params), message, options))
+    const parsed = this.#params(topic, params)
+    const position = this.publishParsed(topic, isThenable(parsed) ? await parsed : parsed, message, options)
+    return positionText(await position)
   }
 
   /** Publishes with params that have been parsed. */
@@ -59,11 +62,16 @@ export class Topics {
     await this.#port.retract(topic, await this.#params(topic, params), key)
   }
 
-  async #params(topic: TopicEntry, params: unknown): Promise<unknown> {
+  /** A promise only where their schema answers with one. */
+  #params({ path, params: schema }: TopicEntry, params: unknown): unknown {
+    const fail = (error: unknown): never => {
+      throw ours(error, `'${path}' was given params that do not fit`)
+    }
     try {
-      return await parse(topic.params, params, 'params')
+      const parsed = parse(schema, params, 'params')
+      return isThenable(parsed) ? parsed.then(undefined, fail) : parsed
     } catch (error) {
-      throw ours(error, `'${topic.path}' was given params that do not fit`)
+      return fail(error)
     }
   }
 
