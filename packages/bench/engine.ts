@@ -21,7 +21,7 @@ const { values: options } = parseArgs({
 
 const effort: EngineEffort = options.quick
   ? { warm: 5_000, lone: 500, many: 10_000, atOnce: 64 }
-  : { warm: 100_000, lone: 2_000, many: 40_000, atOnce: 64 }
+  : { warm: 100_000, lone: 4_000, many: 40_000, atOnce: 64 }
 const rounds = Number(options.rounds ?? (options.quick ? 1 : 5))
 
 const chosen = ENGINE_SUBJECTS.filter(({ name }) => name.toLowerCase().includes(options.only?.toLowerCase() ?? ''))

@@ -37,6 +37,8 @@ export async function measureEngine(subject: EngineSubject, effort: EngineEffort
     const [here, there] = nodes as [Running, Running]
     const arrivals = await follow(there)
     await crowd(here, arrivals, effort.warm, effort.atOnce)
+    // What comes alone goes other ways than what comes in crowds, and those are to be warm, too.
+    await trips(here, arrivals, effort.lone)
     const times = await trips(here, arrivals, effort.lone)
     // What it costs a node to be told to publish is not the question.
     const told = await cost(nodes, engine, effort.lone, () => tell(here, effort.lone))

@@ -43,7 +43,7 @@ ${standings(found)}
 - *p50, p99*: one publication after the other, from \`publish\` in one process until a client in another one has it. *CPU, one
   by one* is that of both nodes together, of one publication at a time; *many at once*, of 64 in one tick. *CPU* and
   *bytes of the engine*: per publication, in and out, when many come at once.
-- ${rounds} rounds, each with an engine and two nodes afresh, in turn; medians. ${cpus().length} cores, Node ${process.versions.node}, load average over 5 minutes ${(loadavg()[1] ?? 0).toFixed(1)}.
+- ${rounds} rounds, each with an engine and two nodes afresh, in turn, warmed by both; medians. ${cpus().length} cores, Node ${process.versions.node}, load average over 5 minutes ${(loadavg()[1] ?? 0).toFixed(1)}.
 
 | | what it is |
 |---|---|
