@@ -61,6 +61,11 @@ export class Running {
     await this.#ask({ do: 'settle' })
   }
 
+  /** Has the server use memory and give it back, as one that has been at work has. */
+  async churn(): Promise<void> {
+    await this.#ask({ do: 'churn' })
+  }
+
   /** Publishes so many messages in one tick. */
   publish(times: number, to?: To): Promise<Usage> {
     return this.#ask({ do: 'publish', times, to })

@@ -27,9 +27,10 @@ const TIMES_MORE = 3
 
 /**
  * Connects clients beside as many who only stay, which is when memory is measured, and then lets so many subscribe to
- * one topic. Those who stay have made room for what garbage needs, and leave no memory behind that others could use.
+ * one topic. What the server did before, and those who stay, have made room for what garbage needs.
  */
 export async function fanOut(server: Running, subscribers: number, rounds: number): Promise<FanOut> {
+  await server.churn()
   await server.connectAll(subscribers)
   const before = await server.memory()
   const clients = await server.connectAll(subscribers)

@@ -2,7 +2,7 @@ import { MESSAGE, type Message } from '../work.ts'
 
 /** What the bench asks a server for, over IPC. */
 export type Ask =
-  | { readonly id: number; readonly do: 'usage' | 'settle' | 'fill' }
+  | { readonly id: number; readonly do: 'usage' | 'settle' | 'fill' | 'churn' }
   | { readonly id: number; readonly do: 'publish'; readonly times: number; readonly to?: To | undefined }
   | { readonly id: number; readonly do: 'flood'; readonly flood: Flood }
 
@@ -44,6 +44,8 @@ const OBJECTS = 200_000
 
 const application: object[] = []
 
+const CHURNS = 5
+
 /** Between two bursts of a flood. */
 const BURST_MS = 4
 
@@ -57,6 +59,7 @@ export function host({ port, publish }: Hosted): void {
     // Only where memory is the question: elsewhere it would be counted among the costs.
     else if (ask.do === 'settle') globalThis.gc?.()
     else if (ask.do === 'fill') fill()
+    else if (ask.do === 'churn') churn()
     const { user, system } = process.cpuUsage()
     process.send?.({ id: ask.id, usage: { cpu: user + system, rss: process.memoryUsage.rss(), began } })
   })
@@ -65,6 +68,14 @@ export function host({ port, publish }: Hosted): void {
 
 function fill(): void {
   for (let i = 0; i < OBJECTS; i++) application.push({ id: i, among: [i] })
+}
+
+/** Objects come and go until V8 has all the room for new ones that it ever takes, which is no connection's. */
+function churn(): void {
+  for (let i = 0; i < CHURNS; i++) {
+    fill()
+    application.length = 0
+  }
 }
 
 async function flood(publish: Hosted['publish'], { rate, ms }: Flood): Promise<void> {
