@@ -106,5 +106,9 @@ export const STEPS: readonly Step[] = [
  */
 async function echoing(server: Running, { warmMs, ms }: Span): Promise<Cost> {
   await server.fill()
-  return steady(server, { connections: 1, inFlight: 1, warmMs: warmMs / 2, warm: ECHOES, ms: ms * ECHO_TIMES }, client => client.echo())
+  return steady(
+    server,
+    { connections: 1, inFlight: 1, warmMs: warmMs / 2, warm: ECHOES, ms: ms * ECHO_TIMES },
+    client => client.echo(),
+  )
 }
