@@ -16,6 +16,8 @@ import { Recurring } from './recurring.ts'
 
 /** How long a broker may take for an answer, in ms. */
 const ANSWER_MS = 5_000
+/** The last of it, which begins anew for a process that slept: answers that came meanwhile are read first. */
+const LAST_MS = 100
 
 /** What guards the broker of a server: `onError` is told why it fails, at once, and then once a minute. */
 export function guardedBroker(
@@ -92,9 +94,12 @@ export class GuardedBroker implements Broker {
         if (error.code === 'UNAVAILABLE') this.#report(thrown)
         reject(error)
       }
-      const deadline = this.#deadlines.add(ANSWER_MS, () => {
+      const giveUp = () => {
         waiting = false
         fail(new TautlineError('UNAVAILABLE', 'the broker does not answer', { mayHaveRun: true }))
+      }
+      let deadline = this.#deadlines.add(ANSWER_MS - LAST_MS, () => {
+        deadline = this.#deadlines.add(LAST_MS, giveUp)
       })
       const answered = () => {
         this.#deadlines.delete(deadline)

@@ -1,8 +1,9 @@
 import { contract, type Publisher, topic } from '@tautline/core'
-import { decodeValue } from '@tautline/core/wire'
+import { Deadlines, decodeValue, type Position } from '@tautline/core/wire'
 import { expect, test } from 'vitest'
 import * as z from 'zod'
 import { VirtualClock } from '../../testing/src/clock.ts'
+import { GuardedBroker } from '../src/guarded-broker.ts'
 import { PublishedKeys } from '../src/memory/published-keys.ts'
 import { memory } from '../src/memory.ts'
 import { channelRef } from '../src/publications.ts'
@@ -81,6 +82,32 @@ test('a broker that never answers: UNAVAILABLE after 5 s, and it may have happen
   const told = expect(published).rejects.toMatchObject({ code: 'UNAVAILABLE', mayHaveRun: true })
   await clock.advance(5_100)
   await told
+  expect(clock.pending).toBe(0)
+})
+
+test('a process that slept for 6 s reads the answer that came meanwhile, and blames nobody', async () => {
+  const clock = new VirtualClock()
+  let slept = 0
+  const sleeper = {
+    now: () => clock.now() + slept,
+    setTimeout: (run: () => void, ms: number) => clock.setTimeout(run, ms),
+    clearTimeout: (timer: unknown) => clock.clearTimeout(timer),
+    defer: (run: () => void) => clock.defer(run),
+  }
+  const deadlines = new Deadlines(sleeper, 10)
+  let answer = (): void => undefined
+  const late = () => new Promise<Position>(resolve => (answer = () => resolve(['epoch', 1])))
+  const broker = Object.assign(new FaultyBroker(clock), { publish: late })
+  const reported: unknown[] = []
+  const guarded = new GuardedBroker(broker, deadlines, error => reported.push(error))
+  const published = guarded.publish({ name: 'a', retain: { kind: 'none' } }, { body: new Uint8Array() })
+  // It wakes up at this one, and finds all others due.
+  deadlines.add(1_000, () => undefined)
+  slept = 6_000
+  await clock.advance(1_050)
+  answer()
+  expect(await published).toEqual(['epoch', 1])
+  expect(reported).toEqual([])
   expect(clock.pending).toBe(0)
 })
 
