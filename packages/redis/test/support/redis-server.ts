@@ -53,11 +53,13 @@ export class RedisServer extends EngineProcess {
     await this.follows(master)
   }
 
-  /** Waits until it is a replica that has what its master has. */
-  async follows({ port }: RedisServer): Promise<void> {
+  /** Waits until it is a replica that has what its master has, and both know: the master learns of it a little later. */
+  async follows(master: RedisServer): Promise<void> {
     for (;;) {
       const info = await this.admin.info('replication')
-      if (info.includes(`master_port:${port}`) && info.includes('master_link_status:up')) return
+      const known = await master.admin.info('replication')
+      const isUp = info.includes(`master_port:${master.port}`) && info.includes('master_link_status:up')
+      if (isUp && known.includes(`port=${this.port},state=online`)) return
       await pass(20)
     }
   }
