@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/transport-node'
 import { TautlineError } from '@tautline/core'
-import { type Clock, Deadlines, type Position, Soonest } from '@tautline/core/wire'
+import { Deadlines, Following, type Position } from '@tautline/core/wire'
 import type {
   Broker,
   BrokerChannel,
@@ -15,6 +15,7 @@ import type {
 } from '@tautline/server'
 import { connectionOptionsOf, type NatsClient } from './client.ts'
 import { EngineClock } from './engine-clock.ts'
+import { ignore } from './failures.ts'
 import { Feeds } from './feeds.ts'
 import { Janitor } from './janitor.ts'
 import { Journals } from './journals.ts'
@@ -54,7 +55,6 @@ interface Last {
 /** See {@link nats}. */
 export class NatsBroker implements Broker {
   readonly #settings: NatsSettings
-  readonly #clock: Clock
   readonly #deadlines: Deadlines
   readonly #line: Line
   readonly #journals: Journals
@@ -62,8 +62,7 @@ export class NatsBroker implements Broker {
   readonly #load = new Load()
   readonly #janitor: Janitor
   /** What is due in a stream that knows nothing of it. Every process that follows a channel tries; the first one does it. */
-  readonly #sweeps: Soonest
-  readonly #followers = new Map<string, number>()
+  readonly #following: Following
   readonly #listeners = new Set<(status: BrokerStatus) => void>()
   #status: BrokerStatus = 'down'
   #maxPayload = USUAL_PAYLOAD
@@ -73,9 +72,8 @@ export class NatsBroker implements Broker {
     const engineClock = new EngineClock(clock)
     const remembers = new Stream(settings, engineClock)
     this.#settings = settings
-    this.#clock = clock
     this.#deadlines = new Deadlines(clock, RESOLUTION_MS)
-    this.#sweeps = new Soonest(this.#deadlines)
+    this.#following = new Following(clock, this.#deadlines)
     this.#line = new Line({
       options: connectionOptionsOf(client),
       deadlines: this.#deadlines,
@@ -110,12 +108,12 @@ export class NatsBroker implements Broker {
     const last: Last = { epoch: null }
     const hear = retain.kind === 'none' ? hearUnretained(tell) : this.#hearRetained(channel, last, tell)
     const stop = this.#feeds.listen(subjectsOf(this.#settings.prefix, name).feed, hear)
-    this.#followers.set(name, (this.#followers.get(name) ?? 0) + 1)
+    this.#following.enter(name)
     const close = () => {
       if (!open) return
       open = false
       stop()
-      this.#left(name)
+      this.#following.leave(name)
     }
     try {
       await this.#line.flush()
@@ -152,7 +150,7 @@ export class NatsBroker implements Broker {
     this.#listeners.clear()
     this.#janitor.close()
     this.#feeds.close()
-    this.#followers.clear()
+    this.#following.clear()
     const closed = this.#line.close()
     this.#journals.close()
     this.#deadlines.clear()
@@ -212,19 +210,10 @@ export class NatsBroker implements Broker {
   /** What becomes due in a channel that is followed here is done then. */
   #plan(channel: BrokerChannel): void {
     const { name } = channel
-    const ms = this.#followers.has(name) ? this.#journals.find(name)?.dueIn : undefined
+    const ms = this.#following.has(name) ? this.#journals.find(name)?.dueIn : undefined
     if (ms === undefined || !Number.isFinite(ms)) return
-    this.#sweeps.plan(name, this.#clock.now(), ms, () => {
-      // What cannot be done now is, when the position is looked at the next time.
-      if (this.#followers.has(name)) this.#head(channel).catch(() => undefined)
-    })
-  }
-
-  #left(name: string): void {
-    const followers = (this.#followers.get(name) ?? 0) - 1
-    if (followers > 0) return void this.#followers.set(name, followers)
-    this.#followers.delete(name)
-    this.#sweeps.forget(name)
+    // What cannot be done now is, when the position is looked at the next time.
+    this.#following.plan(name, ms, () => void this.#head(channel).catch(ignore))
   }
 
   #changed(): void {

@@ -1,4 +1,4 @@
-import { type Clock, type Deadlines, Soonest } from '@tautline/core/wire'
+import { type Clock, type Deadlines, Following } from '@tautline/core/wire'
 import type { BrokerChannel } from '@tautline/server'
 import type { Told } from './told.ts'
 
@@ -14,35 +14,28 @@ const NOTHING: Readonly<Known> = { epoch: '-', head: 0, run: '-' }
 
 /** The channels that are followed here, by name: how far each has come, and when something of it is due. */
 export class Followed {
-  readonly #clock: Clock
   readonly #sweep: (channel: BrokerChannel) => void
-  readonly #followers = new Map<string, number>()
   readonly #known = new Map<string, Known>()
   /**
    * What is due in an engine that acts only when it is asked. Every process that follows a channel asks, at the time it
    * was told; the first one finds something.
    */
-  readonly #sweeps: Soonest
+  readonly #following: Following
 
   /** @param sweep - asks the engine for the head of a channel, of which something is due. */
   constructor(clock: Clock, deadlines: Deadlines, sweep: (channel: BrokerChannel) => void) {
-    this.#clock = clock
     this.#sweep = sweep
-    this.#sweeps = new Soonest(deadlines)
+    this.#following = new Following(clock, deadlines)
   }
 
   /** One more follower of a channel. */
   enter({ name }: BrokerChannel): void {
-    this.#followers.set(name, (this.#followers.get(name) ?? 0) + 1)
+    this.#following.enter(name)
   }
 
   /** One less: with the last one all that is known of it is forgotten. */
   leave({ name }: BrokerChannel): void {
-    const followers = (this.#followers.get(name) ?? 0) - 1
-    if (followers > 0) return void this.#followers.set(name, followers)
-    this.#followers.delete(name)
-    this.#known.delete(name)
-    this.#sweeps.forget(name)
+    if (this.#following.leave(name)) this.#known.delete(name)
   }
 
   knownOf(name: string): Readonly<Known> {
@@ -51,7 +44,7 @@ export class Followed {
 
   /** What the engine answered; it has something to do in `dueMs`, if ever. */
   learned(channel: BrokerChannel, known: Known, dueMs: number | undefined): void {
-    if (!this.#followers.has(channel.name)) return
+    if (!this.#following.has(channel.name)) return
     this.#known.set(channel.name, known)
     this.#plan(channel, dueMs)
   }
@@ -66,13 +59,10 @@ export class Followed {
 
   clear(): void {
     this.#known.clear()
-    this.#followers.clear()
+    this.#following.clear()
   }
 
   #plan(channel: BrokerChannel, ms: number | undefined): void {
-    if (ms === undefined) return
-    this.#sweeps.plan(channel.name, this.#clock.now(), ms, () => {
-      if (this.#followers.has(channel.name)) this.#sweep(channel)
-    })
+    if (ms !== undefined) this.#following.plan(channel.name, ms, () => this.#sweep(channel))
   }
 }
