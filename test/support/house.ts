@@ -25,6 +25,11 @@ const LOBBY = { room: 'lobby' }
 /** Where clients dial: a server, or what stands in front of some. */
 type Place = { readonly url: string | undefined }
 
+interface ServerOptions {
+  readonly clock?: Clock
+  readonly brokerGraceMs?: number
+}
+
 /** Servers with a broker each, clients of them, and publishers; all they see is judged. */
 export class House {
   readonly history = new History()
@@ -43,10 +48,7 @@ export class House {
   #stopped = false
 
   /** A server on a broker, which is closed with the house. */
-  async serve(
-    broker: Broker,
-    options: { readonly clock?: Clock; readonly brokerGraceMs?: number } = {},
-  ): Promise<Server<Rooms, { name: string }>> {
+  async serve(broker: Broker, options: ServerOptions = {}): Promise<Server<Rooms, { name: string }>> {
     const server = await serve(
       rooms,
       {
@@ -74,6 +76,15 @@ export class House {
       },
       newest: { subscribe: anyone },
       meeting: { subscribe: anyone, presence: (_, { context }) => context },
+    }
+  }
+
+  /** Two servers, on a broker each, with a subscriber and a publisher. */
+  async open(brokerOf: (name: string) => Broker | Promise<Broker>, options?: ServerOptions): Promise<void> {
+    for (const name of ['a', 'b']) {
+      const server = await this.serve(await brokerOf(name), options)
+      await this.subscribe(server, `reader ${name}`)
+      this.publish(server, `writer ${name}`, 5)
     }
   }
 

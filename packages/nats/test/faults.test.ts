@@ -13,11 +13,7 @@ tool.describe('two servers on a NATS that', () => {
   /** Two servers, a subscriber and a publisher on each. */
   async function open(): Promise<void> {
     engine = await NatsServer.start()
-    for (const name of ['a', 'b']) {
-      const server = await house.serve(nats(engine.client))
-      await house.subscribe(server, `reader ${name}`)
-      house.publish(server, `writer ${name}`, 5)
-    }
+    await house.open(() => nats(engine.client))
     await house.goesOn()
   }
 

@@ -36,11 +36,7 @@ tool.describe('two servers on a cluster', () => {
     const engine = await RedisCluster.start(3, ['--appendonly', 'yes', '--appendfsync', 'always'])
     const house = new House()
     try {
-      for (const name of ['a', 'b']) {
-        const server = await house.serve(redis(engine.client()))
-        await house.subscribe(server, `reader ${name}`)
-        house.publish(server, `writer ${name}`, 5)
-      }
+      await house.open(() => redis(engine.client()))
       await until(() => house.history.deliveries > 20, 'deliveries')
       for (const node of engine.nodes) {
         await node.kill()
@@ -66,11 +62,7 @@ tool.describe('two servers on a cluster', () => {
     const engine = await RedisCluster.start(3, config)
     const house = new House()
     try {
-      for (const name of ['a', 'b']) {
-        const server = await house.serve(redis(engine.client()))
-        await house.subscribe(server, `reader ${name}`)
-        house.publish(server, `writer ${name}`, 5)
-      }
+      await house.open(() => redis(engine.client()))
       await house.goesOn()
       const master = await engine.masterOfKeys('tautline:*:log')
       const replica = await engine.addReplica(master)

@@ -14,11 +14,7 @@ tool.describe('two servers on a Redis that', () => {
   /** Two servers, a subscriber and a publisher on each. */
   async function open(config: readonly string[] = [], clock: Clock = systemClock): Promise<void> {
     engine = await RedisServer.start(config)
-    for (const name of ['a', 'b']) {
-      const server = await house.serve(redis(engine.client()), { clock })
-      await house.subscribe(server, `reader ${name}`)
-      house.publish(server, `writer ${name}`, 5)
-    }
+    await house.open(() => redis(engine.client()), { clock })
     await house.goesOn()
   }
 

@@ -195,11 +195,7 @@ tool.describe('one of two servers', () => {
     engine = await RedisServer.start()
     const replica = await RedisServer.start()
     legs = await Legs.to(engine)
-    for (const name of ['a', 'b']) {
-      const server = await house.serve(redis(name === 'a' ? legs.client : (await other()).client))
-      await house.subscribe(server, `reader ${name}`)
-      house.publish(server, `writer ${name}`, 5)
-    }
+    await house.open(async name => redis(name === 'a' ? legs.client : (await other()).client))
     await house.goesOn()
     for (const { commands, feeds } of [legs, ...others]) {
       for (const leg of [commands, feeds]) leg.to(() => replica.port)

@@ -230,11 +230,7 @@ tool.describe('two servers on a cluster', () => {
     const engine = await RedisCluster.start()
     const house = new House()
     try {
-      for (const name of ['a', 'b']) {
-        const server = await house.serve(redis(engine.client()))
-        await house.subscribe(server, `reader ${name}`)
-        house.publish(server, `writer ${name}`, 5)
-      }
+      await house.open(() => redis(engine.client()))
       await house.goesOn()
       const [slot] = await slotsInUse(engine)
       for (let i = 0; i < 2 * engine.nodes.length; i++) {
