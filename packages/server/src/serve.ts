@@ -14,6 +14,7 @@ import { Outcomes } from './outcomes.ts'
 import { obeying, Server, type ServerParts } from './server.ts'
 import { Sessions } from './sessions.ts'
 import { Topics } from './topics.ts'
+import { Welcomes } from './welcome.ts'
 
 /** Of all outcomes that are kept, nobody has more than one of so many parts. */
 const SHARES = 16
@@ -85,8 +86,7 @@ function partsOf(contract: object, settings: Settings, handlers: object, failure
     hub,
     authenticator,
     failures,
-    contract: hashOf(contract),
-    outcomes: outcomes.id,
+    welcomes: new Welcomes(settings, hashOf(contract), outcomes.id),
   })
   // A server on the default broker has no others.
   const obey: OrdersParts['obey'] = (order, identity) => void obeying[order](sessions, identity)

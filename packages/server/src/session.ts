@@ -26,15 +26,18 @@ import type { Hub } from './hub.ts'
 import { InFlight, type InFlightLimits } from './inflight.ts'
 import { Intake, type IntakeParts } from './intake.ts'
 import { Liveness } from './liveness.ts'
+import type { Settings } from './options.ts'
 import { Refresh } from './refresh.ts'
 import type { Caller } from './run.ts'
 import type { SessionHandle } from './session-handle.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { TokenLife } from './token-life.ts'
-import { type WelcomeParts, welcomeOf } from './welcome.ts'
+import type { Welcomes } from './welcome.ts'
 
 /** What all sessions of a server share. */
-export interface SessionParts extends WelcomeParts {
+export interface SessionParts {
+  readonly settings: Settings
+  readonly welcomes: Welcomes
   readonly deadlines: Deadlines
   readonly dispatcher: Dispatcher
   readonly hub: Hub
@@ -214,7 +217,7 @@ export class Session implements Caller, SessionHandle, PeerEvents {
     this.#liveness.begin()
     const { link } = this.peer
     const { secret, id } = this
-    link.attach(socket, received, welcomeOf(this.#parts, { secret, id, resumed, received: link.received }))
+    link.attach(socket, received, this.#parts.welcomes.of({ secret, id, resumed, received: link.received }))
     this.#subscriptions?.attached()
   }
 

@@ -13,7 +13,6 @@ import { Detached } from './detached.ts'
 import { sessionBegan, sessionEnded } from './diagnostics.ts'
 import { type Ending, leaving, NOT_BACK, OUTRUN } from './endings.ts'
 import { guard } from './guard.ts'
-import { toldLimits } from './limits.ts'
 import { Session, type SessionParts } from './session.ts'
 import { handleOf } from './session-handle.ts'
 
@@ -30,12 +29,11 @@ export class Sessions {
   #received = 0
   #sent = 0
 
-  constructor(parts: Omit<SessionParts, 'told' | 'peers' | 'intakes' | 'decisions' | 'onDetached' | 'onOver'>) {
+  constructor(parts: Omit<SessionParts, 'peers' | 'intakes' | 'decisions' | 'onDetached' | 'onOver'>) {
     const { clock, limits } = parts.settings
     const { deadlines } = parts
     this.#parts = {
       ...parts,
-      told: toldLimits(limits),
       peers: {
         parse: parseFromClient,
         clock,

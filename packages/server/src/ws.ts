@@ -163,7 +163,7 @@ export class WsSocket implements Socket {
     this.#raw = raw
     this.#direct = ws.extensions === '' ? raw : undefined
     this.#whole()
-    Object.assign(ws, { [SOCKET]: this })
+    ;(ws as Socketed)[SOCKET] = this
     ws.on('error', WsSocket.#listeners.error)
     ws.on('message', WsSocket.#listeners.message)
     ws.on('ping', WsSocket.#listeners.control)

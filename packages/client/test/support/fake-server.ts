@@ -193,7 +193,7 @@ export class FakeServer {
 
   #attach(dialled: Dialled, session: FakeSession, resumed: boolean, received: number): void {
     dialled.session = session
-    session.peer.link.attach(dialled.socket, received, [
+    const welcome = encodeFrame([
       FrameType.WELCOME,
       {
         session: session.id,
@@ -206,6 +206,7 @@ export class FakeServer {
         ...this.welcome,
       },
     ])
+    session.peer.link.attach(dialled.socket, received, welcome)
   }
 
   /** Sends bytes to the newest socket that no session counts. */

@@ -142,13 +142,13 @@ export class Link {
 
   /**
    * Gives the link its next socket and sends again what the other side has not received. Ask {@link Link.resumable}
-   * first. `introduction` (WELCOME) goes out before everything else.
+   * first. `introduction` (WELCOME), a frame, goes out before everything else.
    */
-  attach(socket: Socket, peerReceived: number, introduction?: Frame): void {
+  attach(socket: Socket, peerReceived: number, introduction?: Uint8Array): void {
     this.#socket = socket
     this.#heardAt = this.#options.clock.now()
     this.#replay.forget(peerReceived)
-    if (introduction) this.#say(socket, encodeFrame(introduction))
+    if (introduction) this.#say(socket, introduction)
     for (const bytes of this.#replay.frames()) this.#enqueue(bytes)
     socket.listen({
       message: (bytes, given) => this.#receive(socket, bytes, given),
