@@ -9,7 +9,16 @@ import { plotOf } from '../packages/bench/report/plot.ts'
 import { FLOOR, type Subject, TAUTLINE } from '../packages/bench/subjects.ts'
 
 /** Nothing that is measured so says anything: only that the bench works, with what is there without its peers. */
-const TINY: Effort = { warmMs: 20, ms: 50, calls: 10, warmConnects: 4, connects: 4, subscribers: 20, publications: 3 }
+const TINY: Effort = {
+  windows: 2,
+  warmMs: 20,
+  ms: 50,
+  calls: 10,
+  warmConnects: 4,
+  connects: 4,
+  subscribers: 20,
+  publications: 3,
+}
 
 const SLOW_MACHINE_MS = 240_000
 

@@ -43,14 +43,24 @@ const { values: options } = parseArgs({
 
 const { quick } = options
 const effort: Effort = quick
-  ? { warmMs: 300, ms: 400, calls: 600, warmConnects: 150, connects: 150, subscribers: 500, publications: 30 }
+  ? {
+      windows: 1,
+      warmMs: 300,
+      ms: 400,
+      calls: 600,
+      warmConnects: 150,
+      connects: 150,
+      subscribers: 500,
+      publications: 30,
+    }
   : {
+      windows: 6,
       warmMs: 1_000,
       warm: 200_000,
-      ms: 1_200,
-      calls: 1_500,
-      warmConnects: 3_000,
-      connects: 1_000,
+      ms: 1_800,
+      calls: 3_000,
+      warmConnects: 6_000,
+      connects: 3_000,
       subscribers: 1_000,
       publications: 200,
     }

@@ -1,6 +1,7 @@
+import type { Socket } from 'node:net'
 import { WebSocket } from 'ws'
 
-/** What is larger travels by itself. */
+/** What is larger travels by itself, if in the same write. */
 const JOINED_BYTES = 65_536
 
 /** One connection that speaks a peer's wire by hand, so that no client library is measured along with the server. */
@@ -97,14 +98,17 @@ export abstract class Client {
     this.#waiting.push(frame)
   }
 
-  get #raw(): { bytesWritten: number; bytesRead: number; pause(): void } {
-    return (this.#ws as unknown as { _socket: { bytesWritten: number; bytesRead: number; pause(): void } })._socket
+  get #raw(): Socket {
+    return (this.#ws as unknown as { _socket: Socket })._socket
   }
 
   readonly #flush = (): void => {
     const frames = this.#waiting
     this.#waiting = []
-    if (frames.some(({ length }) => length > JOINED_BYTES)) for (const frame of frames) this.#ws.send(frame)
-    else this.#ws.send(frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames))
+    if (frames.some(({ length }) => length > JOINED_BYTES)) {
+      this.#raw.cork()
+      for (const frame of frames) this.#ws.send(frame)
+      this.#raw.uncork()
+    } else this.#ws.send(frames.length === 1 ? (frames[0] as Uint8Array) : Buffer.concat(frames))
   }
 }

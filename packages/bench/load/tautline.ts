@@ -56,13 +56,16 @@ export class TautlineClient extends Client {
   protected hear(data: Buffer): void {
     let items = 0
     let messages = 0
-    let frames = 0
     let newest: unknown
+    let bytes = data.length
     for (const each of decoder.decodeMulti(data)) {
-      frames += 1
       const frame = each as readonly unknown[]
       const type = frame[0] as number
-      if (type >= 2 && type <= 7) this.#count()
+      // Before it is told, as a client does: what is said in answer to it leaves behind the ACK, along with it.
+      if (type >= 2 && type <= 7) {
+        this.#count(bytes)
+        bytes = 0
+      }
       if (type === 4) {
         if (items > 0) this.onItems(items, newest)
         items = 0
@@ -82,7 +85,6 @@ export class TautlineClient extends Client {
     }
     if (items > 0) this.onItems(items, newest)
     if (messages > 0) this.onMessages(messages, newest)
-    if (frames > messages) this.#acknowledge(data.length)
     // All of what came is items, near enough: who grants too much is told so by no one.
     if (items > 0) this.#grant(data.length)
   }
@@ -94,13 +96,11 @@ export class TautlineClient extends Client {
     this.#send([2, this.#id, number ?? entry, input])
   }
 
-  #count(): void {
+  /** Of a message with many frames, all bytes are counted with the first one. */
+  #count(bytes: number): void {
     if (this.#unacknowledged === 0) this.#unacknowledgedSince = performance.now()
     this.#received += 1
     this.#unacknowledged += 1
-  }
-
-  #acknowledge(bytes: number): void {
     this.#unacknowledgedBytes += bytes
     if (this.#unacknowledged >= ACK_FRAMES || this.#unacknowledgedBytes >= ACK_BYTES) this.#sendAck()
   }

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
+import { medianOf } from '../report/table.ts'
 import { forkModule, within } from '../running.ts'
 import type { Subject } from '../subjects.ts'
 import type { Answer, Order } from './measurer.ts'
-import { type Column, type Effort, type Row, STEPS } from './steps.ts'
+import { COLUMNS, type Column, type Effort, type Row, STEPS } from './steps.ts'
 
 /** Does something, and tells what became of it if it failed: everything else goes on. */
 export type Attempt = <T>(what: string, act: () => Promise<T>) => Promise<T | undefined>
@@ -12,8 +13,8 @@ const PATIENCE_MS = 240_000
 
 /**
  * Measures all subjects once. Each has a server of its own, and a process of its own that lays the load on: whoever has
- * spoken other wires before is slower. What is compared is measured one right after the other, since a machine has its
- * moods.
+ * spoken other wires before is slower. What is compared is measured in turn, a part of a second each, over and over,
+ * since a machine has its moods; of all those turns the median counts.
  */
 export async function measureRound(
   subjects: readonly Subject[],
@@ -23,25 +24,56 @@ export async function measureRound(
 ): Promise<ReadonlyMap<Subject, Row>> {
   const rows = new Map<Subject, Row>(subjects.map(subject => [subject, {}]))
   const measurers = new Map<Subject, Measurer>()
-  for (const [step, { columns, isFresh }] of STEPS.entries()) {
+  for (const [step, { columns, processes }] of STEPS.entries()) {
     if (!columns.some(it => wanted.includes(it))) continue
-    for (const subject of subjects) {
-      await attempt(`${subject.name}: ${columns[0]}`, async () => {
-        const measurer = (!isFresh && measurers.get(subject)) || new Measurer(subject)
-        if (!isFresh) measurers.set(subject, measurer)
-        try {
-          rows.set(subject, { ...rows.get(subject), ...(await measurer.measure(step, effort)) })
-        } catch (error) {
-          await measurer.end()
-          measurers.delete(subject)
-          throw error
-        }
-        if (isFresh) await measurer.end()
-      })
+    const found = new Map<Subject, Row[]>(subjects.map(subject => [subject, []]))
+    for (let i = 0; i < Math.min(processes ?? 1, effort.windows); i++) {
+      const inTurn = processes === undefined ? measurers : new Map<Subject, Measurer>()
+      await takeTurns(found, inTurn, { step, effort }, attempt)
+      if (inTurn !== measurers) for (const measurer of inTurn.values()) await measurer.end()
     }
+    for (const [subject, windows] of found) rows.set(subject, { ...rows.get(subject), ...medianRowOf(windows) })
   }
   for (const measurer of measurers.values()) await measurer.end()
   return rows
+}
+
+/** Prepares a step of all subjects, and measures it in turn. Whoever fails at it is not asked again. */
+async function takeTurns(
+  found: ReadonlyMap<Subject, Row[]>,
+  measurers: Map<Subject, Measurer>,
+  what: Pick<Order, 'step' | 'effort'>,
+  attempt: Attempt,
+): Promise<void> {
+  const { step, effort } = what
+  const name = STEPS[step]?.columns[0]
+  const failed = new Set<Subject>()
+  const ask = async (subject: Subject, does: Order['does']): Promise<Row | undefined> => {
+    const row = await attempt(`${subject.name}: ${name}`, async () => {
+      const measurer = measurers.get(subject) ?? new Measurer(subject)
+      measurers.set(subject, measurer)
+      return measurer.follow({ ...what, does })
+    })
+    if (row) return row
+    failed.add(subject)
+    await measurers.get(subject)?.end()
+    measurers.delete(subject)
+    return undefined
+  }
+  const subjects = [...found.keys()]
+  for (const subject of subjects) await ask(subject, 'prepare')
+  for (let window = 0; window < effort.windows; window++) {
+    for (const subject of window % 2 === 0 ? subjects : subjects.toReversed()) {
+      const row = failed.has(subject) ? undefined : await ask(subject, 'measure')
+      if (row) found.get(subject)?.push(row)
+    }
+  }
+}
+
+/** In each column the median. */
+function medianRowOf(rows: readonly Row[]): Row {
+  const columns = COLUMNS.filter(column => rows[0]?.[column] !== undefined)
+  return Object.fromEntries(columns.map(column => [column, medianOf(rows.map(row => row[column] ?? Number.NaN))]))
 }
 
 /** A process that measures one subject; see measurer.ts. */
@@ -59,9 +91,8 @@ class Measurer {
     this.#ended.catch(() => undefined)
   }
 
-  async measure(step: number, effort: Effort): Promise<Row> {
-    const order: Order = { subject: this.#subject, step, effort }
-    this.#process.send(order)
+  async follow(order: Omit<Order, 'subject'>): Promise<Row> {
+    this.#process.send({ ...order, subject: this.#subject } satisfies Order)
     const answer = await within(Promise.race([this.#answer(), this.#ended]), 'it is measured', PATIENCE_MS)
     if ('failure' in answer) throw new Error(answer.failure)
     return answer.row

@@ -17,7 +17,7 @@ export interface Span {
 }
 
 /** How a steady load is laid on. */
-export interface Load extends Span {
+export interface Load {
   readonly connections: number
   /** Per connection. */
   readonly inFlight: number
@@ -33,18 +33,19 @@ export interface Cost {
 }
 
 /**
- * Keeps so many operations in flight on each connection, and measures what one costs the server. In the end it waits
- * until each that was begun has been answered, once.
+ * Connects clients that keep so many operations in flight each whenever it is measured what one costs the server. In the
+ * end of each time it waits until each that was begun has been answered, once.
  */
-export async function steady(server: Running, load: Load, begin: (client: Client) => void): Promise<Cost> {
-  const clients = await server.connectAll(load.connections)
+export async function steadily(
+  server: Running,
+  { connections, inFlight }: Load,
+  begin: (client: Client) => void,
+): Promise<(span: Span) => Promise<Cost>> {
+  const clients = await server.connectAll(connections)
   let done = 0
   let begun = 0
   let isOver = false
   let finish = (): void => undefined
-  const all = new Promise<void>(resolve => {
-    finish = resolve
-  })
   const next = (client: Client): void => {
     begun += 1
     begin(client)
@@ -55,11 +56,23 @@ export async function steady(server: Running, load: Load, begin: (client: Client
       if (!isOver) next(client)
       else if (done === begun) finish()
     }
-    for (let i = 0; i < load.inFlight; i++) next(client)
   }
-  const cost = await window(server, load, () => done)
-  isOver = true
-  await within(all, 'every operation is answered')
+  return async span => {
+    const all = new Promise<void>(resolve => {
+      finish = resolve
+    })
+    isOver = false
+    for (const client of clients) for (let i = 0; i < inFlight; i++) next(client)
+    const cost = await window(server, span, () => done)
+    isOver = true
+    await within(all, 'every operation is answered')
+    return cost
+  }
+}
+
+/** The same, once. */
+export async function steady(server: Running, load: Load & Span, begin: (client: Client) => void): Promise<Cost> {
+  const cost = await (await steadily(server, load, begin))(load)
   server.disconnect()
   return cost
 }
@@ -83,7 +96,7 @@ export async function window(server: Running, span: Span, count: () => number): 
   }
 }
 
-/** Goes on until enough was done for the compiler to have its say. */
+/** Goes on until enough was done, since there was anything to count, for the compiler to have its say. */
 async function warm({ warmMs, warm = WARM_OPERATIONS }: Span, count: () => number): Promise<void> {
   await pause(warmMs)
   for (let ms = 0; ms < WARM_PATIENCE_MS && count() < warm; ms += WARM_LOOK_MS) await pause(WARM_LOOK_MS)

@@ -3,15 +3,6 @@ import { type Running, within } from '../running.ts'
 import type { To } from '../servers/host.ts'
 import { answered } from './connect.ts'
 
-/** What subscribers cost. */
-export interface FanOut {
-  /** Memory of the server per idle connection, in bytes. */
-  readonly memory: number
-  /** CPU of the server per delivery, in µs: one publication at a time, and four. */
-  readonly one: number
-  readonly four: number
-}
-
 /** What is published, how often, and to whom. */
 export interface Publications {
   /** In one tick. */
@@ -25,24 +16,25 @@ export interface Publications {
 /** Memory comes in pages: so many times more connections than those that make room for what garbage needs. */
 const TIMES_MORE = 3
 
+/** Clients that follow a topic, and what each of them needs of the server's memory, in bytes, while it is idle. */
+export interface Subscribers {
+  readonly clients: readonly Client[]
+  readonly memory: number
+}
+
 /**
  * Connects clients beside as many who only stay, which is when memory is measured, and then lets so many subscribe to
  * one topic. What the server did before, and those who stay, have made room for what garbage needs.
  */
-export async function fanOut(server: Running, subscribers: number, rounds: number): Promise<FanOut> {
+export async function subscribers(server: Running, count: number): Promise<Subscribers> {
   await server.churn()
-  await server.connectAll(subscribers)
+  await server.connectAll(count)
   const before = await server.memory()
-  const clients = await server.connectAll(subscribers)
-  for (let i = 1; i < TIMES_MORE; i++) await server.connectAll(subscribers)
+  const clients = await server.connectAll(count)
+  for (let i = 1; i < TIMES_MORE; i++) await server.connectAll(count)
   const after = await server.memory()
   await subscribe(clients)
-  await deliver(server, clients, { times: 1, rounds })
-  await deliver(server, clients, { times: 4, rounds: 8 })
-  const one = await deliver(server, clients, { times: 1, rounds })
-  const four = await deliver(server, clients, { times: 4, rounds: Math.ceil(rounds / 3) })
-  server.disconnect()
-  return { memory: (after - before) / (TIMES_MORE * subscribers), one, four }
+  return { clients, memory: (after - before) / (TIMES_MORE * count) }
 }
 
 /** Lets all of them subscribe, a few at a time. */

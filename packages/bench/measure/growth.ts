@@ -1,7 +1,7 @@
 import { Running } from '../running.ts'
 import { FLOOR, type Subject, TAUTLINE } from '../subjects.ts'
 import type { Attempt } from './all.ts'
-import { type Load, steady } from './calls.ts'
+import { type Load, type Span, steady } from './calls.ts'
 import { deliver, subscribe } from './fan-out.ts'
 
 /** How the cost of an operation grows with something. */
@@ -37,7 +37,7 @@ interface Question {
   readonly measure: (server: Running, much: number, warm: number) => Promise<number>
 }
 
-const LOAD: Load = { connections: 100, inFlight: 4, warmMs: 400, ms: 600 }
+const LOAD: Load & Span = { connections: 100, inFlight: 4, warmMs: 400, ms: 600 }
 
 const CHANNEL_CONNECTIONS = 100
 

@@ -1,4 +1,4 @@
-import type { Running } from '../running.ts'
+import type { Client } from '../load/client.ts'
 import { answered } from './connect.ts'
 
 /** How long a lone call takes, in µs, and what it sends over TCP, in bytes. */
@@ -9,20 +9,16 @@ export interface Lone {
   readonly down: number
 }
 
-/** One call after another on one connection that does nothing else. */
-export async function lone(server: Running, calls: number): Promise<Lone> {
-  const client = await server.connect()
-  const one = () => answered(client, () => client.call())
-  for (let i = 0; i < calls / 2; i++) await one()
+/** One call after another on a connection that does nothing else. */
+export async function lone(client: Client, calls: number): Promise<Lone> {
   const before = client.bytes
   const times: number[] = []
   for (let i = 0; i < calls; i++) {
     const begun = performance.now()
-    await one()
+    await answered(client, () => client.call())
     times.push((performance.now() - begun) * 1_000)
   }
   const { up, down } = client.bytes
-  server.disconnect()
   times.sort((a, b) => a - b)
   return {
     p50: at(times, 0.5),

@@ -1,15 +1,18 @@
+import type { Client } from '../load/client.ts'
 import type { Running } from '../running.ts'
-import { type Cost, type Span, steady } from './calls.ts'
+import { type Cost, type Span, steadily, steady } from './calls.ts'
 import { connecting } from './connect.ts'
-import { fanOut } from './fan-out.ts'
+import { deliver, subscribers } from './fan-out.ts'
 import { lone } from './latency.ts'
 import { streaming } from './stream.ts'
 
-/** How thoroughly one measures. */
+/** How thoroughly one measures. What is counted, or timed, is so much in all windows together. */
 export interface Effort extends Span {
+  /** How often each subject has its turn in a round. */
+  readonly windows: number
   readonly calls: number
   readonly connects: number
-  /** Of those, before it is measured. */
+  /** Before it is measured. */
   readonly warmConnects: number
   readonly subscribers: number
   readonly publications: number
@@ -46,69 +49,116 @@ export type Row = Readonly<Partial<Record<Column, number>>>
 /** What is measured together, and the columns that it fills. */
 export interface Step {
   readonly columns: readonly Column[]
-  /** In a process that has done nothing else: what has been busy is large already, and V8 collects it otherwise. */
-  readonly isFresh?: boolean
-  readonly measure: (server: Running, effort: Effort) => Promise<Row>
+  /**
+   * In so many processes one after the other that have done nothing else: what has been busy is large already, and V8
+   * collects it otherwise. Several, where what the compiler makes of it differs much.
+   */
+  readonly processes?: number
+  /** Connects clients and warms the server up; what it returns measures once, and may be called again. */
+  readonly prepare: (server: Running, effort: Effort) => Promise<() => Promise<Row>>
 }
 
 /** Before the echo is measured. */
-const ECHOES = 200
-/** It takes a thousand times as long as a call, and garbage is collected now and then: so many times longer. */
-const ECHO_TIMES = 3
+const ECHOES = 1_000
+
+/** Again, while others were measured, a server has been idle: so many ms, or of what is counted so much, before. */
+const AGAIN_MS = 100
+const AGAIN = 20
 
 /** All that is measured, in this order. */
 export const STEPS: readonly Step[] = [
   {
     columns: ['one', 'four', 'memory'],
-    isFresh: true,
-    measure: async (server, { subscribers, publications }) => ({
-      ...(await fanOut(server, subscribers, publications)),
-    }),
+    processes: 1,
+    async prepare(server, effort) {
+      const { clients, memory } = await subscribers(server, effort.subscribers)
+      const rounds = Math.ceil(effort.publications / effort.windows)
+      await deliver(server, clients, { times: 1, rounds: effort.publications })
+      await deliver(server, clients, { times: 4, rounds: 8 })
+      return async () => {
+        await deliver(server, clients, { times: 4, rounds: 2 })
+        const one = await deliver(server, clients, { times: 1, rounds })
+        const four = await deliver(server, clients, { times: 4, rounds: Math.ceil(rounds / 3) })
+        return { one, four, memory }
+      }
+    },
   },
   {
     columns: ['calls1x64', 'busy1x64', 'load1x64'],
-    measure: async (server, effort) => {
-      const cost = await steady(server, { ...effort, connections: 1, inFlight: 64 }, client => client.call())
-      return { calls1x64: cost.cpu, busy1x64: cost.busy, load1x64: cost.loadBusy }
+    async prepare(server, effort) {
+      const cost = await prepared(await steadily(server, { connections: 1, inFlight: 64 }, call), effort)
+      return async () => {
+        const { cpu, busy, loadBusy } = await cost()
+        return { calls1x64: cpu, busy1x64: busy, load1x64: loadBusy }
+      }
     },
   },
   {
     columns: ['calls100x4', 'busy100x4', 'load100x4'],
-    measure: async (server, effort) => {
-      const cost = await steady(server, { ...effort, connections: 100, inFlight: 4 }, client => client.call())
-      return { calls100x4: cost.cpu, busy100x4: cost.busy, load100x4: cost.loadBusy }
+    async prepare(server, effort) {
+      const cost = await prepared(await steadily(server, { connections: 100, inFlight: 4 }, call), effort)
+      return async () => {
+        const { cpu, busy, loadBusy } = await cost()
+        return { calls100x4: cpu, busy100x4: busy, load100x4: loadBusy }
+      }
     },
   },
   {
     columns: ['stream', 'busyStream', 'loadStream'],
-    measure: async (server, effort) => {
-      const cost = await streaming(server, effort)
-      return { stream: cost.cpu, busyStream: cost.busy, loadStream: cost.loadBusy }
+    async prepare(server, effort) {
+      const cost = await prepared(await streaming(server), effort)
+      return async () => {
+        const { cpu, busy, loadBusy } = await cost()
+        return { stream: cpu, busyStream: busy, loadStream: loadBusy }
+      }
     },
   },
   {
     columns: ['connect'],
-    measure: async (server, { warmConnects, connects }) => ({
-      connect: await connecting(server, warmConnects, connects),
-    }),
+    async prepare(server, { warmConnects, connects, windows }) {
+      await connecting(server, warmConnects)
+      return async () => {
+        await connecting(server, AGAIN)
+        return { connect: await connecting(server, Math.ceil(connects / windows)) }
+      }
+    },
   },
   {
     columns: ['echo'],
-    isFresh: true,
-    measure: async (server, effort) => ({ echo: (await echoing(server, effort)).cpu }),
+    processes: 2,
+    async prepare(server, effort) {
+      // In a server that holds as much as an application does. An empty one would tell of its size instead: up to 8 MB
+      // V8 never marks, from there to 12 it does for every few megabytes that come and go, and then hardly ever.
+      await server.fill()
+      // What all operations share is compiled by small ones: it would take as many large ones.
+      await steady(server, { connections: 1, inFlight: 64, warmMs: effort.warmMs / 2, ms: AGAIN_MS }, call)
+      const echoes = await steadily(server, { connections: 1, inFlight: 1 }, client => client.echo())
+      const cost = await prepared(echoes, { ...effort, warm: ECHOES })
+      return async () => ({ echo: (await cost()).cpu })
+    },
   },
-  { columns: ['p50', 'p99', 'up', 'down'], measure: async (server, { calls }) => ({ ...(await lone(server, calls)) }) },
+  {
+    columns: ['p50', 'p99', 'up', 'down'],
+    async prepare(server, { calls, windows }) {
+      const client = await server.connect()
+      await lone(client, calls)
+      return async () => {
+        await lone(client, AGAIN)
+        return { ...(await lone(client, Math.ceil(calls / windows))) }
+      }
+    },
+  },
 ]
 
-/**
- * In a server that holds as much as an application does. An empty one would tell of its size instead: up to 8 MB V8 never
- * marks, from there to 12 it does for every few megabytes that come and go, and then hardly ever.
- */
-async function echoing(server: Running, { warmMs, ms }: Span): Promise<Cost> {
-  await server.fill()
-  return steady(
-    server,
-    { connections: 1, inFlight: 1, warmMs: warmMs / 2, warm: ECHOES, ms: ms * ECHO_TIMES },
-    client => client.echo(),
-  )
+function call(client: Client): void {
+  client.call()
+}
+
+/** Warms a load up, and measures it in windows that have the time of the effort together. */
+async function prepared(
+  measure: (span: Span) => Promise<Cost>,
+  { warmMs, warm, ms, windows }: Effort,
+): Promise<() => Promise<Cost>> {
+  await measure({ warmMs, ...(warm && { warm }), ms: AGAIN_MS })
+  return () => measure({ warmMs: AGAIN_MS, warm: 0, ms: ms / windows })
 }

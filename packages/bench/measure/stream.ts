@@ -6,10 +6,10 @@ const STREAMS = 8
 const ITEMS = 1_000
 
 /**
- * What an item costs, with some connections that read one stream after another. Each stream must have all of its items
- * when it ends.
+ * Connects clients that read one stream after another whenever it is measured what an item costs. Each stream must have
+ * all of its items when it ends.
  */
-export async function streaming(server: Running, span: Span): Promise<Cost> {
+export async function streaming(server: Running): Promise<(span: Span) => Promise<Cost>> {
   const clients = await server.connectAll(STREAMS)
   let items = 0
   let isOver = false
@@ -28,10 +28,12 @@ export async function streaming(server: Running, span: Span): Promise<Cost> {
       }
       client.stream(ITEMS)
     })
-  const readers = Promise.all(clients.map(readOn))
-  const cost = await window(server, span, () => items)
-  isOver = true
-  await within(readers, 'every stream ends')
-  server.disconnect()
-  return cost
+  return async span => {
+    isOver = false
+    const readers = Promise.all(clients.map(readOn))
+    const cost = await window(server, span, () => items)
+    isOver = true
+    await within(readers, 'every stream ends')
+    return cost
+  }
 }

@@ -48,22 +48,27 @@ ${growths.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('
 - Each server runs in a process of its own, built, in plain Node, with \`NODE_ENV=production\`, and so does its load; all of them
   share one machine. Cost is \`process.cpuUsage()\` of the server, asked over IPC, by operations that came back to the
   load: user and system time, with garbage collection and compilation.
-- ${rounds === 1 ? 'One round' : `${rounds} rounds, in each of which every server is started afresh; the figures are medians over rounds`}. Within a round the servers take turns at each
-  operation, one right after the other and in the opposite order in the next round. Ratios are taken within a round, never between runs.
+- ${rounds === 1 ? 'One round' : `${rounds} rounds, in each of which every server is started afresh; the figures are medians over rounds`}. Within a round the servers
+  take turns at each operation: ${quick ? 'one' : 'six turns of a part of a second'} each, to and fro, since a machine has its moods; the median of its turns is what a
+  server is said to cost. Ratios are taken within a round, never between runs.
 - Before a server is measured, one of each operation is looked at: it must return what it should. While it is measured,
   everything that was asked must come back, once: each call, all items of each stream, each publication at each subscriber,
   each goodbye. A connection that breaks, and a server that ends, is a failure, which this page would tell of.
 - A server is measured when it is warm: after ${quick ? '20,000' : '200,000'} calls or items, or as many
-  as it does in ${quick ? '10.3' : '11'} s, and at least ${quick ? '0.3' : '1'} s of them; after 200 echoes, ${quick ? 'as many connections as are measured' : '3,000 connections'}, as many publications as are measured, and half as many lone calls.
+  as it does in ${quick ? '10.3' : '11'} s, and at least ${quick ? '0.3' : '1'} s of them; after ${quick ? '150' : '6,000'} connections, as many publications and lone calls as are measured, and, of
+  echoes, after 20,000 calls and 1,000 of them. Each turn begins with a few more.
 - The load speaks each wire by hand, the same way that the peer's own client does (Tautline's and tRPC's send what is
   asked in one tick together, the others do not), so that no client library is in the way.
 - *Calls*: so many connections with so many calls in flight on each; two short strings up, three down. *Fan-out*: one topic
   with 1,000 subscribers, one publication at a time or four in one tick, until all have arrived. *Stream items*: eight
   connections, one stream after another of 1,000 items out of an async generator. *Connect*: connection, first call, goodbye.
   *Echo*: 1 KiB less than 1 MiB of binary, there and back, while the server holds 200,000 objects more (some 20 MB), as an
-  application does. In an empty one it would tell of V8 instead, which never marks what lives in up to 8 MB, but does so
+  application does, and has once held 16 MB in one piece (after which the C library keeps memory for the next message, rather than
+  give it back and ask for it again). In an empty one it would tell of V8 instead, which never marks what lives in up to 8 MB, but does so
   every few echoes between 8 and 12: with 2 MB more, the floor takes 1.6 times as long. The server is a new one: after
-  much other work the floor was seen to take three times as long, and so was Tautline.
+  much other work the floor was seen to take three times as long, and so was Tautline. Most of an echo is one loop of \`ws\`,
+  which takes the mask off; what the compiler makes of it differs from one process to the next, so that ${quick ? 'one is' : 'two are'} measured one
+  after the other.
 - *Memory* is what the process holds in all (RSS, after a garbage collection), of 3,000 connections that are made beside
   1,000 others, and do nothing. The server has used 20 MB and given them back before, five times: else the room that V8 takes
   for new objects, once and for good, would be counted among the connections (for all of them some 3 KiB more).

@@ -44,6 +44,9 @@ const OBJECTS = 200_000
 
 const application: object[] = []
 
+/** In bytes. */
+const LARGE = 16_777_216
+
 const CHURNS = 5
 
 /** Between two bursts of a flood. */
@@ -66,8 +69,10 @@ export function host({ port, publish }: Hosted): void {
   process.send?.({ port })
 }
 
+/** Also something large comes and goes: the C library keeps as much for whoever is next as it has seen at once. */
 function fill(): void {
   for (let i = 0; i < OBJECTS; i++) application.push({ id: i, among: [i] })
+  new Uint8Array(LARGE).fill(1)
 }
 
 /** Objects come and go until V8 has all the room for new ones that it ever takes, which is no connection's. */
