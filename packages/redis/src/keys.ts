@@ -6,6 +6,8 @@ export interface ChannelKeys {
   readonly memory: readonly string[]
   /** The pub/sub channel on which its changes are told. */
   readonly feed: string
+  /** What of that name scripts are told: what it has in the place of `meta`, or all of it where there is no meta key. */
+  readonly feedEnd: string
 }
 
 const MEMORY = {
@@ -20,10 +22,10 @@ const MEMORY = {
  * @param db - the database: pub/sub knows none, so it is part of the feed's name.
  */
 export function keysOf(prefix: string, db: number, { name, retain }: BrokerChannel): ChannelKeys {
-  return {
-    memory: MEMORY[retain.kind].map(part => `${prefix}:{${name}}:${part}`),
-    feed: `${prefix}:{${name}}:feed:${db}`,
-  }
+  const begin = `${prefix}:{${name}}:`
+  const end = `feed:${db}`
+  const memory = MEMORY[retain.kind].map(part => begin + part)
+  return { memory, feed: begin + end, feedEnd: memory.length > 0 ? end : begin + end }
 }
 
 /** The key under which the position is kept that an idempotency key got. */

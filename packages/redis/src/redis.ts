@@ -30,6 +30,8 @@ import { messageOf, type Told } from './told.ts'
 const RESOLUTION_MS = 100
 /** Renewed by one script at the most: nobody else is answered meanwhile. */
 const RENEWED_AT_ONCE = 500
+/** Characters of a seed, each of 6 random bits. */
+const SEED = 10
 /** Bytes before the body of a `latest`: until when it lasts. */
 const LASTS_BYTES = 8
 
@@ -50,8 +52,8 @@ type Channels = Extract<BrokerChannel['retain'], { kind: 'log' | 'latest' }>['ki
 export class RedisBroker implements Broker {
   readonly #settings: RedisSettings
   readonly #db: number
-  /** Of all epochs that this process begins. */
-  readonly #seed = nanoid()
+  /** Of all epochs that this process begins, beside the channel's name and the engine's time in µs. */
+  readonly #seed = nanoid(SEED)
   readonly #deadlines: Deadlines
   readonly #commands: Commands
   readonly #feeds: Feeds
@@ -237,9 +239,9 @@ export class RedisBroker implements Broker {
     args: readonly Argument[],
     more: readonly string[] = [],
   ): Promise<Reply> {
-    const { memory, feed } = this.#keysOf(channel)
+    const { memory, feedEnd } = this.#keysOf(channel)
     const reply = await this.#commands.run(script, [...memory, ...more], run => [
-      `${this.#wordsOf(channel, run)} ${what} ${this.#telling(run)} ${feed}`,
+      `${this.#wordsOf(channel, run)} ${what} ${this.#telling(run)} ${feedEnd}`,
       ...args,
     ])
     return replyOf(reply)

@@ -4,7 +4,8 @@
  * `ARGV` 1 has words, because each argument costs whoever sends it more than a word does. Of the channel: count, ms (0:
  * for ever), bytes. Ms that a test's clock is ahead, the engine's run, and the run in which the asking process learned of the
  * newest position that it knows. What is seldom needed, with commas: whether a restart of the engine loses nothing, a seed of
- * epochs, that position. Then what is asked for, and the command and the channel of the feed. `-` stands for nothing.
+ * epochs, that position. Then what is asked for, the command by which the feed is told, and what its name has where the meta key
+ * has `meta`: all of it where there is none. `-` stands for nothing.
  *
  * Numbers are made texts by `int`: an engine that is given a number writes it as one with a fraction, which takes it longer.
  */

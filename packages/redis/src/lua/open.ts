@@ -15,6 +15,7 @@ export function opening(keep: number, numbers: readonly string[]): string {
   return `
 ${BASE}
 local META = KEYS[1]
+FEED = string.sub(META, 1, -5) .. FEED
 local KEEP = ${keep}
 local DAY, MINUTE = 86400000, 60000
 local ${numbers.join(', ')}
