@@ -7,8 +7,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ENGINE_SUBJECTS, type EngineSubject } from './engines.ts'
-import { type EngineEffort, type EngineRow, measureEngine } from './measure/engine.ts'
-import { engineSection, engineTable, withEngines } from './report/engine.ts'
+import { type EngineEffort, type EngineRow, prepareEngine, type Trial } from './measure/engine.ts'
+import { engineSection, engineTable, medianRowOf, withEngines } from './report/engine.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -20,9 +20,9 @@ const { values: options } = parseArgs({
 })
 
 const effort: EngineEffort = options.quick
-  ? { warm: 5_000, lone: 500, many: 10_000, atOnce: 64 }
-  : { warm: 100_000, lone: 4_000, many: 40_000, atOnce: 64 }
-const rounds = Number(options.rounds ?? (options.quick ? 1 : 5))
+  ? { turns: 1, warm: 5_000, lone: 500, many: 10_000, atOnce: 64 }
+  : { turns: 6, warm: 100_000, lone: 6_000, many: 48_000, atOnce: 64 }
+const rounds = Number(options.rounds ?? (options.quick ? 1 : 3))
 
 const chosen = ENGINE_SUBJECTS.filter(({ name }) => name.toLowerCase().includes(options.only?.toLowerCase() ?? ''))
 const subjects = ENGINE_SUBJECTS.filter(({ engine, name }) =>
@@ -31,10 +31,14 @@ const subjects = ENGINE_SUBJECTS.filter(({ engine, name }) =>
 
 const found = new Map<EngineSubject, EngineRow[]>(subjects.map(subject => [subject, []]))
 for (let round = 1; round <= rounds; round++) {
-  for (const [subject, rows] of found) {
+  const trials = new Map<EngineSubject, Trial>()
+  for (const subject of subjects) {
     tell(`round ${round} of ${rounds}: ${subject.name}`)
-    rows.push(await measureEngine(subject, effort))
+    trials.set(subject, await prepareEngine(subject, effort))
   }
+  const rows = await turns(trials)
+  for (const [subject, some] of rows) found.get(subject)?.push(medianRowOf(some))
+  for (const trial of trials.values()) await trial.end()
 }
 process.stdout.write(`${engineTable(found)}\n`)
 if (!options.quick && options.only === undefined) {
@@ -43,6 +47,17 @@ if (!options.quick && options.only === undefined) {
   tell(`wrote into ${page}`)
 }
 process.exit()
+
+/** A machine has its moods: each has its turn again and again, to and fro. */
+async function turns(trials: ReadonlyMap<EngineSubject, Trial>): Promise<ReadonlyMap<EngineSubject, EngineRow[]>> {
+  const rows = new Map<EngineSubject, EngineRow[]>([...trials.keys()].map(subject => [subject, []]))
+  for (let turn = 0; turn < effort.turns; turn++) {
+    for (const [subject, trial] of turn % 2 === 0 ? trials : [...trials].toReversed()) {
+      rows.get(subject)?.push(await trial.measure())
+    }
+  }
+  return rows
+}
 
 function tell(what: string): void {
   process.stderr.write(`${what}\n`)

@@ -5,8 +5,10 @@ import { pause } from './calls.ts'
 import { answered } from './connect.ts'
 import { at } from './latency.ts'
 
-/** How thoroughly one measures. */
+/** How thoroughly one measures. What is counted is so much in all turns together. */
 export interface EngineEffort {
+  /** How often each subject is measured in a round. */
+  readonly turns: number
   readonly warm: number
   /** Publications one after the other, whose way is timed. */
   readonly lone: number
@@ -14,6 +16,9 @@ export interface EngineEffort {
   readonly many: number
   readonly atOnce: number
 }
+
+/** Publications that nobody looks at, since the nodes were idle while others had their turn. */
+const AGAIN = 50
 
 /** What it costs that something that is published on one node reaches a client of another one. */
 export interface EngineRow {
@@ -28,10 +33,24 @@ export interface EngineRow {
   readonly bytes: number
 }
 
-/** Measures once, with an engine and two nodes of its own. */
-export async function measureEngine(subject: EngineSubject, effort: EngineEffort): Promise<EngineRow> {
+/** An engine and two nodes of its own, at work and warm. */
+export interface Trial {
+  /** Measures once more. */
+  measure(): Promise<EngineRow>
+  end(): Promise<void>
+}
+
+/** Starts all that is needed for a subject, and warms it up. */
+export async function prepareEngine(subject: EngineSubject, effort: EngineEffort): Promise<Trial> {
   const engine = await Engine.start(subject.engine)
   const nodes: Running[] = []
+  const end = async () => {
+    for (const node of nodes) {
+      await node.kill()
+      node.disconnect()
+    }
+    await engine.end()
+  }
   try {
     for (let i = 0; i < 2; i++) nodes.push(await Running.start(subject, { ENGINE_PORT: String(engine.port) }))
     const [here, there] = nodes as [Running, Running]
@@ -39,25 +58,35 @@ export async function measureEngine(subject: EngineSubject, effort: EngineEffort
     await crowd(here, arrivals, effort.warm, effort.atOnce)
     // What comes alone goes other ways than what comes in crowds, and those are to be warm, too.
     await trips(here, arrivals, effort.lone)
-    const times = await trips(here, arrivals, effort.lone)
-    // What it costs a node to be told to publish is not the question.
-    const told = await cost(nodes, engine, effort.lone, () => tell(here, effort.lone))
-    const one = await cost(nodes, engine, effort.lone, () => crowd(here, arrivals, effort.lone, 1))
-    const many = await cost(nodes, engine, effort.many, () => crowd(here, arrivals, effort.many, effort.atOnce))
-    return {
-      p50: at(times, 0.5),
-      p99: at(times, 0.99),
-      one: one.cpu - told.cpu,
-      many: many.cpu - told.cpu / effort.atOnce,
-      engine: many.engine,
-      bytes: many.bytes,
-    }
-  } finally {
-    for (const node of nodes) {
-      await node.kill()
-      node.disconnect()
-    }
-    await engine.end()
+    return { measure: () => measure(nodes, engine, arrivals, effort), end }
+  } catch (error) {
+    await end()
+    throw error
+  }
+}
+
+/** One turn: an equal part of all that the effort asks for. */
+async function measure(
+  nodes: readonly Running[],
+  engine: Engine,
+  arrivals: Arrivals,
+  { lone, many, atOnce, turns }: EngineEffort,
+): Promise<EngineRow> {
+  const [here] = nodes as [Running]
+  const [some, crowds] = [Math.ceil(lone / turns), Math.ceil(many / turns)]
+  await trips(here, arrivals, AGAIN)
+  const times = await trips(here, arrivals, some)
+  // What it costs a node to be told to publish is not the question.
+  const told = await cost(nodes, engine, some, () => tell(here, some))
+  const one = await cost(nodes, engine, some, () => crowd(here, arrivals, some, 1))
+  const all = await cost(nodes, engine, crowds, () => crowd(here, arrivals, crowds, atOnce))
+  return {
+    p50: at(times, 0.5),
+    p99: at(times, 0.99),
+    one: one.cpu - told.cpu,
+    many: all.cpu - told.cpu / atOnce,
+    engine: all.engine,
+    bytes: all.bytes,
   }
 }
 

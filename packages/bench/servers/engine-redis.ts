@@ -5,7 +5,9 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import type { Message } from '../work.ts'
 import { host, PORT } from './host.ts'
 
-const FEED = 'lobby'
+/** As short as where there are more topics and rooms than one; the braces are for a cluster. */
+const CHANNEL = 'chat:{rooms.feed.lobby}'
+const [META, LOG, FEED] = [`${CHANNEL}:meta`, `${CHANNEL}:log`, `${CHANNEL}:feed`]
 const LINE_FEED = 0x0a
 const NUMBERED = `
 local offset = redis.call('HINCRBY', KEYS[1], 'head', 1)
@@ -22,8 +24,8 @@ const { numbered } = commands as unknown as { numbered(...args: (string | Buffer
 /** Each way to publish a frame. */
 const WORK: Readonly<Record<string, (frame: Buffer) => Promise<unknown>>> = {
   publish: frame => commands.publish(FEED, frame),
-  multi: frame => commands.multi().xadd('log', 'MAXLEN', '500', '*', 'b', frame).publish(FEED, frame).exec(),
-  script: frame => numbered.call(commands, 'meta', 'log', FEED, frame),
+  multi: frame => commands.multi().xadd(LOG, 'MAXLEN', '500', '*', 'b', frame).publish(FEED, frame).exec(),
+  script: frame => numbered.call(commands, META, LOG, FEED, frame),
 }
 
 const work = process.env['ENGINE_WORK'] ?? ''
