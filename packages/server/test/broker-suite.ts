@@ -142,6 +142,18 @@ export function brokerSuite(name: string, make: () => Promise<BrokerUnderTest>):
       expect(changes.every(change => !change.body || Buffer.compare(change.body, body) === 0)).toBe(true)
     })
 
+    test.each([LOG, NONE])('$kind: a body comes back byte by byte without a key, too, however short', async retain => {
+      const channel = room(retain)
+      const bodies = [Uint8Array.of(0), Uint8Array.of(1, 0, 2), Uint8Array.from({ length: 256 }, (_, i) => i)]
+      const told: Uint8Array[] = []
+      await broker.subscribe(channel, (_, { body }) => void told.push(new Uint8Array(body ?? [])))
+      for (const body of bodies) await broker.publish(channel, { body })
+      await expect.poll(() => told, { timeout: 2_000, interval: 5 }).toEqual(bodies)
+      if (retain.kind === 'none') return
+      const { changes } = await broker.read(channel, { after: 0 }, ALL)
+      expect(changes.map(({ body }) => new Uint8Array(body ?? []))).toEqual(bodies)
+    })
+
     test('a closed broker refuses, and says that nothing was done', async () => {
       const channel = room(LOG)
       await broker.close()

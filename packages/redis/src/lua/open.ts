@@ -1,4 +1,4 @@
-import { BASE } from './base.ts'
+import { BASE, WORDS } from './base.ts'
 
 /**
  * How every script begins: it reads the channel's meta key, and gives the channel a new epoch where its memory may have
@@ -8,14 +8,17 @@ import { BASE } from './base.ts'
  *
  * @param keep - how many keys that are.
  * @param numbers - what the meta key counts of such a memory, beside `head`: nothing else is read and written.
+ * @param quickly - what is tried before: it knows `META`, and returns where it could do all that is asked for.
  */
-export function opening(keep: number, numbers: readonly string[]): string {
+export function opening(keep: number, numbers: readonly string[], quickly = ''): string {
   const all = ['head', ...numbers]
   const each = (code: (name: string, at: number) => string, between = ', ') => all.map(code).join(between)
   return `
-${BASE}
+${WORDS}
 local META = KEYS[1]
 FEED = string.sub(META, 1, -5) .. FEED
+${quickly}
+${BASE}
 local KEEP = ${keep}
 local DAY, MINUTE = 86400000, 60000
 local ${numbers.join(', ')}
