@@ -14,6 +14,7 @@ const TINY: Effort = {
   warmMs: 20,
   ms: 50,
   calls: 10,
+  echoes: 5,
   warmConnects: 4,
   connects: 4,
   subscribers: 20,

@@ -11,6 +11,8 @@ export interface Effort extends Span {
   /** How often each subject has its turn in a round. */
   readonly windows: number
   readonly calls: number
+  /** Before echoes are measured. */
+  readonly echoes: number
   readonly connects: number
   /** Before it is measured. */
   readonly warmConnects: number
@@ -57,9 +59,6 @@ export interface Step {
   /** Connects clients and warms the server up; what it returns measures once, and may be called again. */
   readonly prepare: (server: Running, effort: Effort) => Promise<() => Promise<Row>>
 }
-
-/** Before the echo is measured. */
-const ECHOES = 1_000
 
 /** Again, while others were measured, a server has been idle: so many ms, or of what is counted so much, before. */
 const AGAIN_MS = 100
@@ -133,7 +132,7 @@ export const STEPS: readonly Step[] = [
       // What all operations share is compiled by small ones: it would take as many large ones.
       await steady(server, { connections: 1, inFlight: 64, warmMs: effort.warmMs / 2, ms: AGAIN_MS }, call)
       const echoes = await steadily(server, { connections: 1, inFlight: 1 }, client => client.echo())
-      const cost = await prepared(echoes, { ...effort, warm: ECHOES })
+      const cost = await prepared(echoes, { ...effort, warm: effort.echoes })
       return async () => ({ echo: (await cost()).cpu })
     },
   },

@@ -56,7 +56,7 @@ ${growths.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('
   each goodbye. A connection that breaks, and a server that ends, is a failure, which this page would tell of.
 - A server is measured when it is warm: after ${quick ? '20,000' : '200,000'} calls or items, or as many
   as it does in ${quick ? '10.3' : '11'} s, and at least ${quick ? '0.3' : '1'} s of them; after ${quick ? '150' : '6,000'} connections, as many publications and lone calls as are measured, and, of
-  echoes, after 20,000 calls and 1,000 of them. Each turn begins with a few more.
+  echoes, after 20,000 calls and ${quick ? '100' : '1,000'} of them. Each turn begins with a few more.
 - The load speaks each wire by hand, the same way that the peer's own client does (Tautline's and tRPC's send what is
   asked in one tick together, the others do not), so that no client library is in the way.
 - *Calls*: so many connections with so many calls in flight on each; two short strings up, three down. *Fan-out*: one topic
