@@ -4,9 +4,10 @@ import { expect, test } from 'vitest'
 import { limitGuards } from '../scripts/guards/limits.ts'
 import { guards as threatGuards } from '../scripts/guards/list.ts'
 import { natsGuards } from '../scripts/guards/nats.ts'
+import { redisGuards } from '../scripts/guards/redis.ts'
 import { root } from './support/pages.ts'
 
-const guards = [...threatGuards, ...limitGuards, ...natsGuards]
+const guards = [...threatGuards, ...limitGuards, ...natsGuards, ...redisGuards]
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
 test.each([...new Set(guards.map(({ file }) => file))])('every guard of %s stands there, to be removed', file => {

@@ -1,5 +1,5 @@
 /**
- * Removes every guard of `list.ts`, `limits.ts` and `nats.ts`, one at a time and in a copy, and sees whether its test
+ * Removes every guard of `list.ts`, `limits.ts`, `nats.ts` and `redis.ts`, one at a time and in a copy, and sees whether its test
  * notices: `npm run mutate:guards [-- --row N] [-- --in packages/nats]`. It ends with the line
  * `N guards removed, N caught`, and fails when they differ.
  */
@@ -9,6 +9,7 @@ import type { Guard } from './guard.ts'
 import { limitGuards } from './limits.ts'
 import { guards, type ThreatGuard } from './list.ts'
 import { natsGuards } from './nats.ts'
+import { redisGuards } from './redis.ts'
 
 /** Copies that are worked on at a time. */
 const JOBS = 2
@@ -28,7 +29,12 @@ const SAID: Readonly<Record<Verdict, string>> = {
 }
 
 const { values } = parseArgs({ options: { row: { type: 'string' }, in: { type: 'string', default: '' } } })
-const all: readonly (Guard & Partial<Pick<ThreatGuard, 'row'>>)[] = [...guards, ...limitGuards, ...natsGuards]
+const all: readonly (Guard & Partial<Pick<ThreatGuard, 'row'>>)[] = [
+  ...guards,
+  ...limitGuards,
+  ...natsGuards,
+  ...redisGuards,
+]
 const chosen = all.filter(
   ({ row, file }) => (values.row === undefined || row === Number(values.row)) && file.startsWith(values.in),
 )

@@ -156,6 +156,21 @@ tool.describe('a broker on Redis', () => {
     const { epoch } = await broker.read(log('a'), { after: 0 }, ALL)
     await engine.admin.xtrim('tautline:{a}:log', 'MAXLEN', 2)
     expect((await broker.heads([log('a')]))[0]).toEqual([expect.not.stringMatching(epoch), 0])
+    for (let i = 0; i < 3; i++) await broker.publish(log('b'), { body })
+    const [before] = await broker.publish(log('b'), { body })
+    await engine.admin.xtrim('tautline:{b}:log', 'MAXLEN', 2)
+    expect(await broker.publish(log('b'), { body })).toEqual([expect.not.stringMatching(`${before}`), 1])
+  })
+
+  test('each message of a log with an end puts off the end of its keys', async () => {
+    const broker = open()
+    const ending = log('a', { seconds: 10 })
+    for (let i = 0; i < 4; i++) {
+      for (const key of await keys()) await engine.admin.pexpire(key, 5_000)
+      await broker.publish(ending, { body })
+      expect(await engine.admin.pttl('tautline:{a}:log')).toBeGreaterThan(60_000)
+      expect(await engine.admin.pttl('tautline:{a}:meta')).toBeGreaterThan(86_400_000)
+    }
   })
 
   test('a log is trimmed some messages at a time, and nobody who reads is shown more than it may keep', async () => {
