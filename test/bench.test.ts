@@ -10,7 +10,7 @@ import { FLOOR, type Subject, TAUTLINE } from '../packages/bench/subjects.ts'
 
 /** Nothing that is measured so says anything: only that the bench works, with what is there without its peers. */
 const TINY: Effort = {
-  windows: 2,
+  turns: 2,
   warmMs: 20,
   ms: 50,
   calls: 10,

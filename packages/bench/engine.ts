@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { ENGINE_SUBJECTS, type EngineSubject } from './engines.ts'
 import { type EngineEffort, type EngineRow, prepareEngine, type Trial } from './measure/engine.ts'
-import { engineSection, engineTable, medianRowOf, withEngines } from './report/engine.ts'
+import { medianRowOf, toAndFro } from './measure/turns.ts'
+import { engineSection, engineTable, withEngines } from './report/engine.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -32,13 +33,15 @@ const subjects = ENGINE_SUBJECTS.filter(({ engine, name }) =>
 const found = new Map<EngineSubject, EngineRow[]>(subjects.map(subject => [subject, []]))
 for (let round = 1; round <= rounds; round++) {
   const trials = new Map<EngineSubject, Trial>()
-  for (const subject of subjects) {
-    tell(`round ${round} of ${rounds}: ${subject.name}`)
-    trials.set(subject, await prepareEngine(subject, effort))
+  try {
+    for (const subject of subjects) {
+      tell(`round ${round} of ${rounds}: ${subject.name}`)
+      trials.set(subject, await prepareEngine(subject, effort))
+    }
+    for (const [subject, turns] of await takeTurns(trials)) found.get(subject)?.push(medianRowOf(turns))
+  } finally {
+    for (const trial of trials.values()) await trial.end()
   }
-  const rows = await turns(trials)
-  for (const [subject, some] of rows) found.get(subject)?.push(medianRowOf(some))
-  for (const trial of trials.values()) await trial.end()
 }
 process.stdout.write(`${engineTable(found)}\n`)
 if (!options.quick && options.only === undefined) {
@@ -48,13 +51,11 @@ if (!options.quick && options.only === undefined) {
 }
 process.exit()
 
-/** A machine has its moods: each has its turn again and again, to and fro. */
-async function turns(trials: ReadonlyMap<EngineSubject, Trial>): Promise<ReadonlyMap<EngineSubject, EngineRow[]>> {
+/** Measures all of them in turn. */
+async function takeTurns(trials: ReadonlyMap<EngineSubject, Trial>): Promise<ReadonlyMap<EngineSubject, EngineRow[]>> {
   const rows = new Map<EngineSubject, EngineRow[]>([...trials.keys()].map(subject => [subject, []]))
   for (let turn = 0; turn < effort.turns; turn++) {
-    for (const [subject, trial] of turn % 2 === 0 ? trials : [...trials].toReversed()) {
-      rows.get(subject)?.push(await trial.measure())
-    }
+    for (const [subject, trial] of toAndFro([...trials], turn)) rows.get(subject)?.push(await trial.measure())
   }
   return rows
 }

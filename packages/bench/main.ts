@@ -21,6 +21,7 @@ import { growths } from './measure/growth.ts'
 import { mostClients, recoverFromCrash, recoverFromCut } from './measure/recover.ts'
 import { type Slow, slowReaders } from './measure/slow.ts'
 import { COLUMNS, type Effort, type Row } from './measure/steps.ts'
+import { toAndFro } from './measure/turns.ts'
 import { enginesOf, withEngines } from './report/engine.ts'
 import type { Findings } from './report/findings.ts'
 import { pageOf } from './report/page.ts'
@@ -44,7 +45,7 @@ const { values: options } = parseArgs({
 const { quick } = options
 const effort: Effort = quick
   ? {
-      windows: 1,
+      turns: 1,
       warmMs: 300,
       ms: 400,
       calls: 600,
@@ -55,7 +56,7 @@ const effort: Effort = quick
       publications: 30,
     }
   : {
-      windows: 6,
+      turns: 6,
       warmMs: 1_000,
       warm: 200_000,
       ms: 1_800,
@@ -113,7 +114,7 @@ async function table(): Promise<Findings['measured']> {
   for (let round = 1; is('table') && round <= rounds; round++) {
     tell(`round ${round} of ${rounds}`)
     // To and fro: whoever is measured later in one round is measured earlier in the next.
-    const order = round % 2 === 0 ? subjects.toReversed() : subjects
+    const order = toAndFro(subjects, round - 1)
     for (const [subject, row] of await measureRound(order, effort, columns, attempt)) measured.get(subject)?.push(row)
   }
   if (is('table')) process.stdout.write(`${tableOf(measured, columns)}\n`)

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
-import { medianOf } from '../report/table.ts'
 import { forkModule, within } from '../running.ts'
 import type { Subject } from '../subjects.ts'
 import type { Answer, Order } from './measurer.ts'
-import { COLUMNS, type Column, type Effort, type Row, STEPS } from './steps.ts'
+import { type Column, type Effort, type Row, STEPS } from './steps.ts'
+import { medianRowOf, toAndFro } from './turns.ts'
 
 /** Does something, and tells what became of it if it failed: everything else goes on. */
 export type Attempt = <T>(what: string, act: () => Promise<T>) => Promise<T | undefined>
@@ -27,12 +27,12 @@ export async function measureRound(
   for (const [step, { columns, processes }] of STEPS.entries()) {
     if (!columns.some(it => wanted.includes(it))) continue
     const found = new Map<Subject, Row[]>(subjects.map(subject => [subject, []]))
-    for (let i = 0; i < Math.min(processes ?? 1, effort.windows); i++) {
+    for (let i = 0; i < Math.min(processes ?? 1, effort.turns); i++) {
       const inTurn = processes === undefined ? measurers : new Map<Subject, Measurer>()
       await takeTurns(found, inTurn, { step, effort }, attempt)
       if (inTurn !== measurers) for (const measurer of inTurn.values()) await measurer.end()
     }
-    for (const [subject, windows] of found) rows.set(subject, { ...rows.get(subject), ...medianRowOf(windows) })
+    for (const [subject, turns] of found) rows.set(subject, { ...rows.get(subject), ...medianRowOf(turns) })
   }
   for (const measurer of measurers.values()) await measurer.end()
   return rows
@@ -62,18 +62,12 @@ async function takeTurns(
   }
   const subjects = [...found.keys()]
   for (const subject of subjects) await ask(subject, 'prepare')
-  for (let window = 0; window < effort.windows; window++) {
-    for (const subject of window % 2 === 0 ? subjects : subjects.toReversed()) {
+  for (let turn = 0; turn < effort.turns; turn++) {
+    for (const subject of toAndFro(subjects, turn)) {
       const row = failed.has(subject) ? undefined : await ask(subject, 'measure')
       if (row) found.get(subject)?.push(row)
     }
   }
-}
-
-/** In each column the median. */
-function medianRowOf(rows: readonly Row[]): Row {
-  const columns = COLUMNS.filter(column => rows[0]?.[column] !== undefined)
-  return Object.fromEntries(columns.map(column => [column, medianOf(rows.map(row => row[column] ?? Number.NaN))]))
 }
 
 /** A process that measures one subject; see measurer.ts. */

@@ -96,7 +96,7 @@ export async function window(server: Running, span: Span, count: () => number): 
   }
 }
 
-/** Goes on until enough was done, since there was anything to count, for the compiler to have its say. */
+/** Waits until so much was done, from the first operation on, that what is hot has been compiled. */
 async function warm({ warmMs, warm = WARM_OPERATIONS }: Span, count: () => number): Promise<void> {
   await pause(warmMs)
   for (let ms = 0; ms < WARM_PATIENCE_MS && count() < warm; ms += WARM_LOOK_MS) await pause(WARM_LOOK_MS)

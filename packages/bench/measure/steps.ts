@@ -6,10 +6,10 @@ import { deliver, subscribers } from './fan-out.ts'
 import { lone } from './latency.ts'
 import { streaming } from './stream.ts'
 
-/** How thoroughly one measures. What is counted, or timed, is so much in all windows together. */
+/** How thoroughly one measures. What is counted, or timed, is so much in all turns together. */
 export interface Effort extends Span {
   /** How often each subject has its turn in a round. */
-  readonly windows: number
+  readonly turns: number
   readonly calls: number
   /** Before echoes are measured. */
   readonly echoes: number
@@ -71,7 +71,7 @@ export const STEPS: readonly Step[] = [
     processes: 1,
     async prepare(server, effort) {
       const { clients, memory } = await subscribers(server, effort.subscribers)
-      const rounds = Math.ceil(effort.publications / effort.windows)
+      const rounds = Math.ceil(effort.publications / effort.turns)
       await deliver(server, clients, { times: 1, rounds: effort.publications })
       await deliver(server, clients, { times: 4, rounds: 8 })
       return async () => {
@@ -82,43 +82,16 @@ export const STEPS: readonly Step[] = [
       }
     },
   },
-  {
-    columns: ['calls1x64', 'busy1x64', 'load1x64'],
-    async prepare(server, effort) {
-      const cost = await prepared(await steadily(server, { connections: 1, inFlight: 64 }, call), effort)
-      return async () => {
-        const { cpu, busy, loadBusy } = await cost()
-        return { calls1x64: cpu, busy1x64: busy, load1x64: loadBusy }
-      }
-    },
-  },
-  {
-    columns: ['calls100x4', 'busy100x4', 'load100x4'],
-    async prepare(server, effort) {
-      const cost = await prepared(await steadily(server, { connections: 100, inFlight: 4 }, call), effort)
-      return async () => {
-        const { cpu, busy, loadBusy } = await cost()
-        return { calls100x4: cpu, busy100x4: busy, load100x4: loadBusy }
-      }
-    },
-  },
-  {
-    columns: ['stream', 'busyStream', 'loadStream'],
-    async prepare(server, effort) {
-      const cost = await prepared(await streaming(server), effort)
-      return async () => {
-        const { cpu, busy, loadBusy } = await cost()
-        return { stream: cpu, busyStream: busy, loadStream: loadBusy }
-      }
-    },
-  },
+  underLoad(['calls1x64', 'busy1x64', 'load1x64'], it => steadily(it, { connections: 1, inFlight: 64 }, call)),
+  underLoad(['calls100x4', 'busy100x4', 'load100x4'], it => steadily(it, { connections: 100, inFlight: 4 }, call)),
+  underLoad(['stream', 'busyStream', 'loadStream'], streaming),
   {
     columns: ['connect'],
-    async prepare(server, { warmConnects, connects, windows }) {
+    async prepare(server, { warmConnects, connects, turns }) {
       await connecting(server, warmConnects)
       return async () => {
         await connecting(server, AGAIN)
-        return { connect: await connecting(server, Math.ceil(connects / windows)) }
+        return { connect: await connecting(server, Math.ceil(connects / turns)) }
       }
     },
   },
@@ -138,12 +111,12 @@ export const STEPS: readonly Step[] = [
   },
   {
     columns: ['p50', 'p99', 'up', 'down'],
-    async prepare(server, { calls, windows }) {
+    async prepare(server, { calls, turns }) {
       const client = await server.connect()
       await lone(client, calls)
       return async () => {
         await lone(client, AGAIN)
-        return { ...(await lone(client, Math.ceil(calls / windows))) }
+        return { ...(await lone(client, Math.ceil(calls / turns))) }
       }
     },
   },
@@ -153,11 +126,29 @@ function call(client: Client): void {
   client.call()
 }
 
-/** Warms a load up, and measures it in windows that have the time of the effort together. */
-async function prepared(
-  measure: (span: Span) => Promise<Cost>,
-  { warmMs, warm, ms, windows }: Effort,
-): Promise<() => Promise<Cost>> {
+/** What lays a load on whenever it is to be measured. */
+type Measure = (span: Span) => Promise<Cost>
+
+/** A step that is one load: what an operation cost, and how busy server and load were. */
+function underLoad(
+  columns: readonly [cpu: Column, busy: Column, load: Column],
+  begin: (server: Running) => Promise<Measure>,
+): Step {
+  const [cpu, busy, load] = columns
+  return {
+    columns,
+    async prepare(server, effort) {
+      const measure = await prepared(await begin(server), effort)
+      return async () => {
+        const cost = await measure()
+        return { [cpu]: cost.cpu, [busy]: cost.busy, [load]: cost.loadBusy }
+      }
+    },
+  }
+}
+
+/** Warms a load up, and measures it in turns that have the time of the effort together. */
+async function prepared(measure: Measure, { warmMs, warm, ms, turns }: Effort): Promise<() => Promise<Cost>> {
   await measure({ warmMs, ...(warm && { warm }), ms: AGAIN_MS })
-  return () => measure({ warmMs: AGAIN_MS, warm: 0, ms: ms / windows })
+  return () => measure({ warmMs: AGAIN_MS, warm: 0, ms: ms / turns })
 }

@@ -79,12 +79,6 @@ function standings(found: EngineFindings): string {
   return [head, ...lines].join('\n')
 }
 
-/** In each column the median. */
-export function medianRowOf(rows: readonly EngineRow[]): EngineRow {
-  const [p50, p99, one, many, engine, bytes] = COLUMNS.map(column => medianOf(rows.map(row => row[column])))
-  return { p50, p99, one, many, engine, bytes } as EngineRow
-}
-
 /** The median over rounds: of the figure, or of its ratio to that of the floor. */
 function figureOf(found: EngineFindings, subject: EngineSubject, column: keyof EngineRow): number {
   const floors = [...found].find(([{ engine, name }]) => engine === subject.engine && name === subject.floor)?.[1] ?? []

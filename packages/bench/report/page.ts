@@ -70,7 +70,7 @@ ${growths.map(({ name, title }) => `![${title}](benchmarks/${name}.svg)`).join('
   which takes the mask off; what the compiler makes of it differs from one process to the next, so that ${quick ? 'one is' : 'two are'} measured one
   after the other.
 - *Memory* is what the process holds in all (RSS, after a garbage collection), of 3,000 connections that are made beside
-  1,000 others, and do nothing. The server has used 20 MB and given them back before, five times: else the room that V8 takes
+  1,000 others, and do nothing. The server has used 20 MB and 16 MB in one piece and given them back before, five times: else the room that V8 takes
   for new objects, once and for good, would be counted among the connections (for all of them some 3 KiB more).
 - Handlers are the same plain functions everywhere, and synchronous.
 
