@@ -1,18 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { limitGuards } from '../scripts/guards/limits.ts'
-import { guards as threatGuards } from '../scripts/guards/list.ts'
-import { natsGuards } from '../scripts/guards/nats.ts'
-import { redisGuards } from '../scripts/guards/redis.ts'
+import { allGuards } from '../scripts/guards/all.ts'
 import { root } from './support/pages.ts'
 
-const guards = [...threatGuards, ...limitGuards, ...natsGuards, ...redisGuards]
 const read = (file: string) => readFileSync(join(root, file), 'utf8')
 
-test.each([...new Set(guards.map(({ file }) => file))])('every guard of %s stands there, to be removed', file => {
+test.each([...new Set(allGuards.map(({ file }) => file))])('every guard of %s stands there, to be removed', file => {
   const source = read(file)
-  const missing = guards.filter(({ find, everywhere, ...guard }) => {
+  const missing = allGuards.filter(({ find, everywhere, ...guard }) => {
     const times = source.split(find).length - 1
     return guard.file === file && (everywhere ? times < 2 : times !== 1)
   })
@@ -20,7 +16,7 @@ test.each([...new Set(guards.map(({ file }) => file))])('every guard of %s stand
 })
 
 test('every guard has a test that exists', () => {
-  const missing = guards.filter(
+  const missing = allGuards.filter(
     ({ test, name, suite }) => !existsSync(join(root, test)) || !read(suite ?? test).includes(name ?? ''),
   )
   expect(missing.map(({ does, name }) => `${does}: ${name}`)).toEqual([])

@@ -14,3 +14,7 @@ export interface Guard {
   /** Where the test stands, when its file runs what others run as well. */
   readonly suite?: string
 }
+
+/** What every engine keeps to, and what every broker does: files whose tests run in those of each. */
+export const ENGINE_SUITE = 'test/support/engine-suite.ts'
+export const BROKER_SUITE = 'packages/server/test/broker-suite.ts'

@@ -1,8 +1,6 @@
-import type { Guard } from './guard.ts'
+import { BROKER_SUITE, ENGINE_SUITE, type Guard } from './guard.ts'
 
 const NATS = 'packages/nats/src'
-const ENGINE_SUITE = 'test/support/engine-suite.ts'
-const BROKER_SUITE = 'packages/server/test/broker-suite.ts'
 const inNats = (name: string) => `packages/nats/test/${name}.test.ts`
 
 /** What keeps positions, epochs, idempotency keys and bounds true on NATS, whose own cannot. Its tests need a nats-server. */

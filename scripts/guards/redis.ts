@@ -1,8 +1,6 @@
-import type { Guard } from './guard.ts'
+import { BROKER_SUITE, ENGINE_SUITE, type Guard } from './guard.ts'
 
 const REDIS = 'packages/redis/src'
-const ENGINE_SUITE = 'test/support/engine-suite.ts'
-const BROKER_SUITE = 'packages/server/test/broker-suite.ts'
 const inRedis = (name: string) => `packages/redis/test/${name}.test.ts`
 
 /** What keeps positions, epochs and bounds true on Redis, whose own streams have none of them. Its tests need a redis-server. */

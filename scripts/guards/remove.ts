@@ -1,15 +1,12 @@
 /**
- * Removes every guard of `list.ts`, `limits.ts`, `nats.ts` and `redis.ts`, one at a time and in a copy, and sees whether its test
+ * Removes every guard of `all.ts`, one at a time and in a copy, and sees whether its test
  * notices: `npm run mutate:guards [-- --row N] [-- --in packages/nats]`. It ends with the line
  * `N guards removed, N caught`, and fails when they differ.
  */
 import { parseArgs } from 'node:util'
+import { allGuards } from './all.ts'
 import { Copy, type Trial, type Verdict } from './copy.ts'
 import type { Guard } from './guard.ts'
-import { limitGuards } from './limits.ts'
-import { guards, type ThreatGuard } from './list.ts'
-import { natsGuards } from './nats.ts'
-import { redisGuards } from './redis.ts'
 
 /** Copies that are worked on at a time. */
 const JOBS = 2
@@ -29,13 +26,7 @@ const SAID: Readonly<Record<Verdict, string>> = {
 }
 
 const { values } = parseArgs({ options: { row: { type: 'string' }, in: { type: 'string', default: '' } } })
-const all: readonly (Guard & Partial<Pick<ThreatGuard, 'row'>>)[] = [
-  ...guards,
-  ...limitGuards,
-  ...natsGuards,
-  ...redisGuards,
-]
-const chosen = all.filter(
+const chosen = allGuards.filter(
   ({ row, file }) => (values.row === undefined || row === Number(values.row)) && file.startsWith(values.in),
 )
 
