@@ -16,7 +16,8 @@ export const redisGuards: readonly Guard[] = [
   {
     does: 'takes the short way only where nothing has to be dropped',
     file: `${REDIS}/lua/log.ts`,
-    find: 'kept <= COUNT + math.min(64, math.floor(COUNT / 8)) and bytes <= BYTES and ',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it stands there so
+    find: 'kept <= COUNT + ${SPARE} and bytes <= BYTES and ',
     replace: '',
     test: inRedis('broker'),
     name: 'a log is trimmed some messages at a time',
@@ -33,7 +34,7 @@ export const redisGuards: readonly Guard[] = [
   {
     does: 'keeps what ends for as long as its newest message lasts',
     file: `${REDIS}/lua/log.ts`,
-    find: "        redis.call('PEXPIRE', KEYS[2], string.format('%d', MS + 60000))\n",
+    find: "        redis.call('PEXPIRE', KEYS[2], int(MS + MINUTE))\n",
     replace: '',
     test: inRedis('broker'),
     name: 'each message of a log with an end puts off the end of its keys',

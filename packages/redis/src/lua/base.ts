@@ -9,16 +9,12 @@
  *
  * Numbers are made texts by `int`: an engine that is given a number writes it as one with a fraction, which takes it longer.
  */
-export const WORDS = `
+export const BASE = `
 local COUNT, MS, BYTES, AHEAD, RUN, KNOWN_RUN, SELDOM, WHAT, COMMAND, FEED =
   string.match(ARGV[1], '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (%S+) (.+)$')
 COUNT, MS, BYTES = tonumber(COUNT), tonumber(MS), tonumber(BYTES)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000) + AHEAD
-`
-
-/** What most scripts do with that. */
-export const BASE = `
 local epoch, head, run = '-', 0, '-'
 
 local function int(number)
@@ -55,7 +51,6 @@ end
 
 /** Without memory: a message is told and forgotten. Where there is no `o`, the engine's own command does. */
 export const PUBLISH_NONE = `
-${WORDS}
 ${BASE}
 ${PUBLICATION}
 tell(KEY, BODY, '-')

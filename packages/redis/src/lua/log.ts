@@ -1,6 +1,10 @@
 import { PUBLICATION } from './base.ts'
 import { opening } from './open.ts'
 
+/** How many messages, and how many ms, whoever publishes leaves beyond what may be kept, for the next ones to drop. */
+const SPARE = 'math.min(64, math.floor(COUNT / 8))'
+const SPARE_MS = 'math.min(1000, MS / 8)'
+
 /** A log is a stream whose ids are offsets; `t` is when an entry was published, `k` its key, `b` its body. */
 const logOf = (quickly?: string) => `
 ${opening(2, ['kept', 'bytes', 'last', 'due'], quickly)}
@@ -51,8 +55,7 @@ end
 
 -- Whoever publishes leaves a few for the next ones, who drop them together; whoever reads does not see them.
 local function trimSometimes()
-  local spare = math.min(64, math.floor(COUNT / 8))
-  if kept > COUNT + spare or bytes > BYTES or (MS > 0 and due + math.min(1000, MS / 8) <= now) then trim() end
+  if kept > COUNT + ${SPARE} or bytes > BYTES or (MS > 0 and due + ${SPARE_MS} <= now) then trim() end
 end
 
 -- What has no end is due at 0: once it is stored so, its keys have no end either.
@@ -78,20 +81,20 @@ if WHAT == 'm' and (KNOWN_RUN == RUN or KNOWN_RUN == '-') then
   local meta = redis.call('HMGET', META, 'epoch', 'run', 'head', 'kept', 'bytes', 'due')
   local kept, due = tonumber(meta[4] or 0), tonumber(meta[6] or 0)
   if meta[1] and meta[2] == RUN and kept > 0 and redis.call('XLEN', KEYS[2]) == kept then
-    local head, bytes = meta[3] + 1, meta[5] + 128 + #ARGV[2]
+    local bytes = meta[5] + cost(#ARGV[2], 0)
     kept = kept + 1
     local isEndless = MS == 0 and due == 0
-    local isYoung = MS > 0 and due + math.min(1000, MS / 8) > now
-    if kept <= COUNT + math.min(64, math.floor(COUNT / 8)) and bytes <= BYTES and (isEndless or isYoung) then
-      local offset, at = string.format('%d', head), string.format('%d', now)
-      redis.call('XADD', KEYS[2], offset .. '-0', 't', at, 'b', ARGV[2])
-      redis.call(COMMAND, FEED, meta[1] .. ' ' .. offset .. ' ' .. RUN .. ' - - m\\n' .. ARGV[2])
-      redis.call('HSET', META, 'head', offset, 'kept', string.format('%d', kept), 'bytes', string.format('%d', bytes), 'last', at)
+    local isYoung = MS > 0 and due + ${SPARE_MS} > now
+    if kept <= COUNT + ${SPARE} and bytes <= BYTES and (isEndless or isYoung) then
+      epoch, head, run = meta[1], meta[3] + 1, RUN
+      redis.call('XADD', KEYS[2], int(head) .. '-0', 't', int(now), 'b', ARGV[2])
+      tell(nil, ARGV[2], '-')
+      redis.call('HSET', META, 'head', int(head), 'kept', int(kept), 'bytes', int(bytes), 'last', int(now))
       if isYoung then
-        redis.call('PEXPIRE', META, string.format('%d', MS + 86400000))
-        redis.call('PEXPIRE', KEYS[2], string.format('%d', MS + 60000))
+        redis.call('PEXPIRE', META, int(MS + DAY))
+        redis.call('PEXPIRE', KEYS[2], int(MS + MINUTE))
       end
-      return { meta[1], head }
+      return { epoch, head }
     end
   end
 end

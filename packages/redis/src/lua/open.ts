@@ -1,4 +1,4 @@
-import { BASE, WORDS } from './base.ts'
+import { BASE } from './base.ts'
 
 /**
  * How every script begins: it reads the channel's meta key, and gives the channel a new epoch where its memory may have
@@ -8,26 +8,25 @@ import { BASE, WORDS } from './base.ts'
  *
  * @param keep - how many keys that are.
  * @param numbers - what the meta key counts of such a memory, beside `head`: nothing else is read and written.
- * @param quickly - what is tried before: it knows `META`, and returns where it could do all that is asked for.
+ * @param quickly - what is tried before all that, and returns where it could do what is asked for.
  */
 export function opening(keep: number, numbers: readonly string[], quickly = ''): string {
   const all = ['head', ...numbers]
   const each = (code: (name: string, at: number) => string, between = ', ') => all.map(code).join(between)
   return `
-${WORDS}
+${BASE}
 local META = KEYS[1]
 FEED = string.sub(META, 1, -5) .. FEED
-${quickly}
-${BASE}
-local KEEP = ${keep}
 local DAY, MINUTE = 86400000, 60000
-local ${numbers.join(', ')}
--- As they were; nothing, in a new epoch.
-local ${each(name => `${name}0`)}
 
 local function cost(body, key)
   return 128 + body + 2 * key
 end
+${quickly}
+local KEEP = ${keep}
+local ${numbers.join(', ')}
+-- As they were; nothing, in a new epoch.
+local ${each(name => `${name}0`)}
 
 -- In a cluster nobody but the script knows who runs it.
 local function runOf()
